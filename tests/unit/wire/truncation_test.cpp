@@ -1,0 +1,118 @@
+// Every message of every kind, cut at every byte: nothing is read behind the cut, and what lacks a byte is refused.
+#include "tests/unit/wire/wire_fixture.h"
+
+namespace
+{
+
+bool accepted(const wire_view &view)
+{
+    wire_raft raft;
+    wire_request request;
+    wire_reply reply;
+    wire_hello hello;
+    wire_fragment fragment;
+    const uint8_t *entries;
+    switch (view.kind) {
+    case WIRE_HELLO:
+        return wire_get_hello(&view, &hello) == WIRE_OK;
+    case WIRE_REQUEST:
+        return wire_get_request(&view, &request) == WIRE_OK;
+    case WIRE_REPLY:
+        return wire_get_reply(&view, &reply) == WIRE_OK;
+    case WIRE_FRAGMENT:
+        return wire_get_fragment(&view, &fragment) == WIRE_OK;
+    default:
+        return wire_get_raft(&view, &raft, &entries) == WIRE_OK;
+    }
+}
+
+std::vector<Bytes> one_frame_of_each_kind()
+{
+    std::vector<Bytes> frames;
+    wire_hello hello = {};
+    hello.lane_count = 3;
+    hello.port[0] = hello.port[1] = hello.port[2] = 1;
+    Frame with_hello;
+    wire_put_hello(&with_hello.writer, &hello);
+    frames.push_back(with_hello.bytes());
+    for (int kind = WIRE_PREVOTE; kind <= WIRE_TIMEOUT_NOW; kind++) {
+        Bytes entry = entry_of(1, 1, WIRE_ENTRY_COMMAND, Bytes(19, 1));
+        wire_raft raft = {};
+        raft.kind = static_cast<uint8_t>(kind);
+        raft.group = 5;
+        raft.term = 1;
+        raft.entry_count = kind == WIRE_APPEND;
+        raft.entry_bytes = kind == WIRE_APPEND ? static_cast<uint32_t>(entry.size()) : 0;
+        Frame frame;
+        uint8_t *to = wire_put_raft(&frame.writer, &raft);
+        if (kind == WIRE_APPEND)
+            memcpy(to, entry.data(), entry.size());
+        frames.push_back(frame.bytes());
+    }
+    std::string key = "key", value = "value";
+    auto command = command_of(WIRE_OP_SET, key, value);
+    wire_request request = {};
+    Frame with_request;
+    wire_put_request(&with_request.writer, &request);
+    wire_put_command(&with_request.writer, 1, &command);
+    wire_put_command(&with_request.writer, 2, &command);
+    frames.push_back(with_request.bytes());
+    wire_reply reply = {};
+    wire_result result = {};
+    result.value_bytes = 5;
+    result.value = command.value;
+    Frame with_reply;
+    wire_put_reply(&with_reply.writer, &reply);
+    wire_put_result(&with_reply.writer, 1, &result);
+    frames.push_back(with_reply.bytes());
+    Bytes head(WIRE_REQUEST_HEAD_BYTES), body(1000, 7);
+    wire_request_head(head.data(), &request, 1, 1000);
+    wire_cut cut;
+    wire_cut_begin(&cut, 9, head.data(), WIRE_REQUEST_HEAD_BYTES, body.data(), 1000, 700);
+    Frame with_fragment;
+    wire_put_fragment(&with_fragment.writer, &cut, 0);
+    frames.push_back(with_fragment.bytes());
+    return frames;
+}
+
+} // namespace
+
+TEST(WireTruncation, FramesCutAnywhereAreRefused)
+{
+    std::vector<Bytes> frames = one_frame_of_each_kind();
+    ASSERT_EQ(frames.size(), static_cast<size_t>(WIRE_KIND_COUNT - 1));
+    for (const Bytes &whole : frames) {
+        for (size_t bytes = WIRE_FRAME_BYTES + 1; bytes < whole.size(); bytes++) {
+            Exact cut(Bytes(whole.begin(), whole.begin() + static_cast<long>(bytes)));
+            uint32_t offset = WIRE_FRAME_BYTES;
+            wire_view view;
+            EXPECT_EQ(wire_message_next(cut.data.get(), cut.size, &offset, &view),
+                      WIRE_REFUSED_MESSAGE_LENGTH);
+        }
+    }
+}
+
+TEST(WireTruncation, BodiesCutAnywhereAreRefused)
+{
+    for (const Bytes &whole : one_frame_of_each_kind()) {
+        uint32_t offset = WIRE_FRAME_BYTES;
+        wire_view view;
+        ASSERT_EQ(
+            wire_message_next(whole.data(), static_cast<uint32_t>(whole.size()), &offset, &view),
+            WIRE_OK);
+        Bytes body(view.body, view.body + view.bytes);
+        Exact copy(body);
+        view.body = copy.data.get();
+        ASSERT_TRUE(accepted(view)) << int(view.kind);
+        for (uint32_t bytes = 0; bytes < body.size(); bytes++) {
+            // A shorter piece of a longer message can be a good first piece of that length.
+            if (view.kind == WIRE_FRAGMENT && bytes >= 16 + WIRE_FRAGMENT_UNIT_MIN &&
+                bytes % 8 == 0)
+                continue;
+            Exact cut(Bytes(body.begin(), body.begin() + bytes));
+            view.body = cut.data.get();
+            view.bytes = cut.size;
+            EXPECT_FALSE(accepted(view)) << int(view.kind) << " at " << bytes;
+        }
+    }
+}

@@ -1,0 +1,171 @@
+#include "protocols/raft/internal.h"
+
+/* No correct leader contradicts what is committed, or what it has itself sent before in this term. */
+static uint64_t settled(const raft *r)
+{
+    return max_u64(r->commit, r->owed.matched);
+}
+
+static void reject(raft *r, const struct wire_raft *append, uint64_t hint, enum raft_event reason)
+{
+    raft_count(r, reason);
+    r->owed.reject = true;
+    r->owed.reject_round = append->round;
+    r->owed.reject_index = hint;
+    r->owed.reject_term = raft_log_term(r, hint);
+}
+
+/* An APPEND from before the window. True: its entries reach into the window and agree with it at `base`, so
+ * *skip of them are known here. (Compacted entries must never be appended again.) */
+static bool reaches_window(raft *r, const struct raft_input *input, uint32_t *skip)
+{
+    const struct wire_raft *append = &input->message;
+    uint64_t distance = r->base - append->index;
+    if (distance <= append->entry_count) {
+        if (input->entries[distance - 1].term == r->base_term) {
+            *skip = (uint32_t)distance;
+            return true;
+        }
+        if (r->base <= r->commit) {
+            raft_count(r, RAFT_APPEND_REFUSED_SETTLED);
+            return false;
+        }
+    } else if (append->index + append->entry_count <= r->commit) {
+        /* leader completeness (§5.4.3): what is committed here is in the leader's log as well */
+        raft_count(r, RAFT_ALREADY_COMMITTED);
+        r->owed.matched = max_u64(r->owed.matched, r->commit);
+        r->owed.reply = true;
+        r->owed.echo = true;
+        return false;
+    }
+    /* after a restart the window may begin behind what is known to be committed: point the leader there */
+    reject(r, append, r->base, RAFT_APPEND_REFUSED_FORGOTTEN);
+    return false;
+}
+
+/* False: the entry before the first one is missing or differs; answered. */
+static bool previous_matches(raft *r, const struct wire_raft *append)
+{
+    if (append->index > r->last) {
+        reject(r, append, max_u64(raft_log_agreement(r, r->last, append->log_term), r->base),
+               RAFT_APPEND_REFUSED_GAP);
+        return false;
+    }
+    if (raft_log_term(r, append->index) == append->log_term || RAFT_MUTATED(SKIP_PREVIOUS_CHECK))
+        return true;
+    if (append->index <= settled(r)) {
+        raft_count(r, RAFT_APPEND_REFUSED_SETTLED);
+        return false;
+    }
+    reject(r, append, max_u64(raft_log_agreement(r, append->index, append->log_term), r->base),
+           RAFT_APPEND_REFUSED_CONFLICT);
+    return false;
+}
+
+/* How many of the entries behind `previous` are here already. Log matching (§5.3): if the last one that
+ * could be here is, all before it are. */
+static uint32_t count_known(const raft *r, uint64_t previous, const struct raft_entry *entries,
+                            uint32_t count)
+{
+    uint32_t overlap = (uint32_t)min_u64(count, r->last - previous);
+    if (overlap == 0 || RAFT_MUTATED(KEEP_CONFLICTING_SUFFIX))
+        return overlap;
+    if (entries[overlap - 1].term == raft_log_term(r, previous + overlap))
+        return overlap;
+    uint32_t known = 0;
+    while (entries[known].term == raft_log_term(r, previous + known + 1))
+        known++;
+    return known;
+}
+
+/* Takes what is new of the entries behind `previous`, which matches. */
+static void take(raft *r, struct raft_input *input, uint64_t previous, uint32_t skip)
+{
+    const struct raft_entry *entries = input->entries + skip;
+    uint32_t count = input->message.entry_count - skip;
+    uint32_t known =
+        RAFT_MUTATED(TRUNCATE_COMMITTED) ? 0 : count_known(r, previous, entries, count);
+    uint64_t at = previous + known;
+    uint32_t fresh = (uint32_t)min_u64(count - known, raft_log_room(r, at));
+    if (fresh < count - known)
+        raft_count(r, RAFT_APPEND_WINDOW_FULL);
+    if (fresh > 0 && at < r->last) {
+        if (at < settled(r) && !RAFT_MUTATED(TRUNCATE_COMMITTED)) {
+            raft_count(r, RAFT_APPEND_REFUSED_SETTLED);
+            return;
+        }
+        raft_count(r, RAFT_TRUNCATED);
+        raft_log_truncate(r, at);
+    }
+    raft_log_slide(r, at + fresh);
+    for (uint32_t i = 0; i < fresh; i++)
+        raft_log_append(r, entries[known + i].term, entries[known + i].bytes);
+    if (fresh > 0) {
+        input->take_first = at + 1;
+        input->take_count = fresh;
+    }
+    r->owed.matched = max_u64(r->owed.matched, at + fresh);
+    r->owed.reply = true;
+    r->owed.echo |= fresh == 0;
+    raft_commit_learn(r, input->message.commit);
+}
+
+void raft_append_receive(raft *r, struct raft_input *input, uint32_t from)
+{
+    const struct wire_raft *append = &input->message;
+    if (r->role == RAFT_LEADER || (r->leader != RAFT_NOBODY && r->leader != append->from)) {
+        raft_count(r, RAFT_TWO_LEADERS);
+        return;
+    }
+    uint32_t count = append->entry_count;
+    if (append->log_term > append->term ||
+        (count > 0 && (input->entries[0].term < append->log_term ||
+                       input->entries[count - 1].term > append->term))) {
+        raft_count(r, RAFT_APPEND_MALFORMED);
+        return;
+    }
+    if (r->role != RAFT_FOLLOWER || r->leader != append->from)
+        raft_vote_follow(r, r->term, append->from);
+    raft_pace_heard(r);
+    r->owed.to = from;
+    r->owed.round = max_u64(r->owed.round, append->round);
+
+    uint32_t skip = 0;
+    if (append->index < r->base) {
+        if (reaches_window(r, input, &skip))
+            take(r, input, r->base, skip);
+    } else if (previous_matches(r, append)) {
+        take(r, input, append->index, 0);
+    }
+}
+
+void raft_append_send_owed(raft *r)
+{
+    struct raft_owed *owed = &r->owed;
+    uint64_t term_seq = raft_commit_seq_of_hard_state(r);
+    if (owed->reject) {
+        struct wire_raft *reply = &raft_send_add(r, WIRE_APPEND_REPLY, owed->to, 0)->message;
+        reply->flags = WIRE_RAFT_REJECTED;
+        reply->index = owed->reject_index;
+        reply->log_term = owed->reject_term;
+        reply->round = owed->reject_round;
+    }
+    if (owed->reply) {
+        uint64_t entry_seq = raft_commit_seq_of_entry(r, owed->matched);
+        if (entry_seq == 0 || owed->echo) {
+            struct wire_raft *reply =
+                &raft_send_add(r, WIRE_APPEND_REPLY, owed->to, term_seq)->message;
+            reply->index = entry_seq == 0 ? owed->matched : min_u64(owed->matched, r->stored);
+            reply->round = owed->round;
+        }
+        if (entry_seq != 0 && owed->matched > owed->acknowledged) {
+            struct wire_raft *reply =
+                &raft_send_add(r, WIRE_APPEND_REPLY, owed->to, max_u64(entry_seq, term_seq))
+                     ->message;
+            reply->index = owed->matched;
+            reply->round = owed->round;
+        }
+        owed->acknowledged = max_u64(owed->acknowledged, owed->matched);
+    }
+    owed->reply = owed->echo = owed->reject = false;
+}

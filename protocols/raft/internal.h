@@ -1,0 +1,291 @@
+/* internal.h: what the chapters of one Raft machine share. Nobody outside of this folder includes it.
+ *
+ * Shape: one struct, one flat region, offsets instead of pointers: a copy of the region is a copy of the
+ *   machine. Each chapter owns a part of the state and is alone in writing it:
+ *
+ *     raft.c       init, step dispatch, ready           log.c      the window of terms and sizes
+ *     vote.c       term, vote, role                     commit.c   stored, commit, applied
+ *     append.c     what a follower owes its leader      lease.c    rounds, quorum contact, lease
+ *     replicate.c  what the leader knows of followers   read.c     tickets
+ *     pace.c       every timer                          check.c    the invariants
+ *
+ * Memory, threads, time, limits, refusals, cost: raft.h.
+ */
+#ifndef PROTOCOLS_RAFT_INTERNAL_H
+#define PROTOCOLS_RAFT_INTERNAL_H
+
+#include "numa/base/assert.h"
+#include "numa/base/layout.h"
+#include "numa/base/random.h"
+#include "protocols/raft/mutants.h"
+#include "protocols/raft/raft.h"
+
+#define RAFT_NO_POSITION QUORUM_MEMBERS_MAX
+/* Answers queued between two readies; the rest of the send array is for what ready itself adds. */
+#define RAFT_ANSWERS_MAX (RAFT_SEND_MAX / 2u)
+/* Persists under way that are told apart; when there are more, the newest two are waited for as one. */
+#define RAFT_PERSISTS_MAX 64u
+/* Send times remembered, one per 1/32 of an election time-out: older echoes could extend nothing. */
+#define RAFT_ROUND_TIMES_MAX         64u
+#define RAFT_ROUND_TIMES_PER_TIMEOUT 32u
+/* after_seq of an answer in the outbox that must wait for the hard state; ready puts the number in. */
+#define RAFT_HELD UINT64_MAX
+
+/* One entry of the window. `sum` counts the bytes of all entries up to and including this one. */
+struct raft_record {
+    uint64_t term;
+    uint64_t sum;
+};
+
+/* One unanswered APPEND with entries. */
+struct raft_flight {
+    uint64_t last;
+    uint64_t bytes;
+};
+
+/* What the leader knows about one follower, beside match and echo. */
+struct raft_follower {
+    uint64_t next;        /* first entry to send next                                          */
+    uint64_t sent_round;  /* round of the last APPEND                                          */
+    uint64_t since_round; /* rejections of APPENDs of earlier rounds are outdated              */
+    uint64_t flight_bytes;
+    uint32_t flight_head;
+    uint32_t flight_count;
+    uint8_t progress; /* enum raft_progress */
+    bool probe_sent;
+};
+
+struct raft_persist {
+    uint64_t seq;
+    uint64_t last; /* entries up to here are durable once seq is */
+};
+
+struct raft_round_time {
+    uint64_t round;
+    uint64_t sent_ns;
+};
+
+/* What a follower owes its leader; burst by burst, one acknowledgement at most. */
+struct raft_owed {
+    uint64_t matched;      /* our log equals the leader's up to here: verified in this term       */
+    uint64_t acknowledged; /* the highest match that a reply (held or not) has named              */
+    uint64_t round;        /* highest seen in this term                                           */
+    uint64_t reject_round;
+    uint64_t reject_index; /* hint */
+    uint64_t reject_term;
+    uint32_t to; /* position */
+    bool reply;  /* an APPEND came                                                                */
+    bool echo;   /* one of them brought nothing new: its echo does not wait for entries           */
+    bool reject;
+};
+
+struct raft {
+    struct raft_config config;
+    struct quorum_rule rule;
+    struct random_state random;
+    uint32_t self; /* position in config.member; so are all positions below */
+    size_t records_offset;
+    size_t flights_offset;
+    size_t sends_offset;
+    uint64_t counter[RAFT_EVENT_COUNT];
+
+    /* vote.c */
+    uint64_t term;
+    uint16_t vote;
+    uint16_t leader;
+    uint8_t role;
+    bool hard_dirty;   /* term or vote not yet handed to persist                                  */
+    bool role_changed; /* or the known leader, since the last ready                               */
+    bool campaign_transfer;
+    member_set votes;
+    member_set refusals; /* of this campaign, for good */
+    member_set requests_due;
+    uint64_t campaign; /* numbers every campaign, pre-votes included */
+    uint64_t term_start;
+
+    /* log.c: entry `base` and what is before it are forgotten but for the term and sum of `base` */
+    uint64_t base;
+    uint64_t base_term;
+    uint64_t base_sum;
+    uint64_t last;
+    uint64_t last_sum;
+    uint64_t persist_next; /* first entry not yet handed to persist                               */
+
+    /* commit.c */
+    uint64_t stored;
+    uint64_t commit;
+    uint64_t delivered; /* commit span handed out up to here */
+    uint64_t applied;
+    uint64_t seq_stored;
+    uint64_t seq_last; /* of the last persist                                                     */
+    uint64_t seq_hard; /* of the last persist with a hard state                                   */
+    uint32_t persist_head;
+    uint32_t persist_count;
+    struct raft_persist persist[RAFT_PERSISTS_MAX];
+
+    /* append.c */
+    struct raft_owed owed;
+
+    /* replicate.c */
+    bool appends_due;
+    uint32_t send_cursor;
+    uint32_t transferee; /* RAFT_NO_POSITION: none */
+    bool timeout_now_sent;
+    uint64_t match[QUORUM_MEMBERS_MAX]; /* own: stored */
+    struct raft_follower follower[QUORUM_MEMBERS_MAX];
+
+    /* lease.c */
+    uint64_t round;
+    uint64_t round_wanted; /* every follower must be sent a round of at least this                */
+    uint64_t round_confirmed;
+    uint64_t contact_ns; /* send time of the newest confirmed round; election before the first    */
+    uint64_t lease_until_ns;
+    uint32_t round_time_count; /* ever noted in this term */
+    bool round_open;           /* this ready has drawn its round                                  */
+    bool lease_spoiled;        /* leadership was offered away in this term                        */
+    uint64_t echo[QUORUM_MEMBERS_MAX];
+    struct raft_round_time round_time[RAFT_ROUND_TIMES_MAX];
+
+    /* pace.c */
+    uint64_t now_ns;
+    uint64_t wake_ns;
+    uint64_t heard_ns; /* last word of this term's leader; votes are refused for a while after it */
+    uint64_t timeout_ns;
+    uint64_t election_at_ns;
+    uint64_t beat_at_ns; /* leader: heartbeat; candidate: ask again */
+    uint64_t transfer_until_ns;
+    uint32_t campaigns_lost;
+    bool stall_forgiven;
+
+    /* the outbox: answers from step, completed and handed out by ready */
+    uint32_t send_count;
+    bool send_taken;
+};
+
+static inline void raft_count(raft *r, enum raft_event event)
+{
+    r->counter[event]++;
+}
+
+static inline struct raft_record *raft_records(const raft *r)
+{
+    return (struct raft_record *)((uintptr_t)r + r->records_offset);
+}
+
+static inline struct raft_flight *raft_flights(const raft *r, uint32_t position)
+{
+    return (struct raft_flight *)((uintptr_t)r + r->flights_offset) +
+           (size_t)position * r->config.inflight_messages_max;
+}
+
+static inline struct raft_send *raft_sends(const raft *r)
+{
+    return (struct raft_send *)((uintptr_t)r + r->sends_offset);
+}
+
+static inline member_set raft_bit(uint32_t position)
+{
+    return (member_set)1 << position;
+}
+
+/* ---- raft.c */
+
+/* Position of a member; RAFT_NO_POSITION: a stranger. */
+uint32_t raft_position(const raft *r, uint16_t id);
+/* Room must have been looked at. A message of this kind to the member at `position`, in our term. */
+struct raft_send *raft_send_add(raft *r, uint8_t kind, uint32_t position, uint64_t after_seq);
+
+/* ---- vote.c */
+
+void raft_vote_request(raft *r, const struct wire_raft *request, uint32_t from);
+void raft_vote_reply(raft *r, const struct wire_raft *reply, uint32_t from);
+void raft_vote_timeout_now(raft *r, const struct wire_raft *message);
+/* Follower of `leader` (RAFT_NOBODY: unknown) in `term` >= ours. */
+void raft_vote_follow(raft *r, uint64_t term, uint16_t leader);
+/* The election time-out has passed. */
+void raft_vote_timed_out(raft *r);
+/* The hard state has become durable: our own vote counts now. */
+void raft_vote_stored(raft *r);
+/* Requests and answers may be lost: whoever has not answered is asked again. */
+void raft_vote_ask_again(raft *r);
+/* Adds the vote requests that are due, as many as there is room for. */
+void raft_vote_send(raft *r);
+
+/* ---- log.c */
+
+/* 0: the window does not know. */
+uint64_t raft_log_term(const raft *r, uint64_t index);
+/* Bytes of all entries up to `index`, base <= index <= last. */
+uint64_t raft_log_sum(const raft *r, uint64_t index);
+/* Entries that may follow `last`, if the log were that long. */
+uint64_t raft_log_room(const raft *r, uint64_t last);
+static inline struct raft_record *raft_record_of(const raft *r, uint64_t index)
+{
+    return &raft_records(r)[index & (r->config.entries_max - 1u)];
+}
+/* Follows `last`; the window has been slid. The only work that is done per entry. */
+static inline void raft_log_append(raft *r, uint64_t term, uint32_t bytes)
+{
+    r->last++;
+    r->last_sum += bytes;
+    *raft_record_of(r, r->last) = (struct raft_record){.term = term, .sum = r->last_sum};
+}
+/* Makes sure that the window can take entries up to `last`, by forgetting the oldest. */
+void raft_log_slide(raft *r, uint64_t last);
+/* Drops what is behind `last`. */
+void raft_log_truncate(raft *r, uint64_t last);
+/* Largest index, not above `index`, of an entry whose term is not above `term`: two logs whose entries at
+ * and before differ can agree no later than there (§5.3). base - 1: before what the window knows. */
+uint64_t raft_log_agreement(const raft *r, uint64_t index, uint64_t term);
+/* How many entries from `first` on fit into `bytes_max` and `count_max`; their bytes. */
+uint32_t raft_log_fit(const raft *r, uint64_t first, uint32_t count_max, uint64_t bytes_max,
+                      uint64_t *bytes);
+
+/* ---- append.c */
+
+void raft_append_receive(raft *r, struct raft_input *input, uint32_t from);
+void raft_append_send_owed(raft *r); /* follower's part of ready */
+
+/* ---- replicate.c */
+
+void raft_replicate_lead(raft *r); /* elected: forget what was known of followers */
+void raft_replicate_reply(raft *r, const struct wire_raft *reply, uint32_t from);
+void raft_replicate_send(raft *r); /* leader's part of ready */
+
+/* ---- commit.c */
+
+void raft_commit_count(raft *r);                         /* leader: a match has moved             */
+void raft_commit_learn(raft *r, uint64_t leader_commit); /* follower                             */
+void raft_commit_persist(raft *r, uint64_t seq, struct raft_ready *ready);
+void raft_commit_deliver(raft *r, struct raft_ready *ready);
+void raft_commit_truncated(raft *r, uint64_t last);
+/* Numbers to wait for: 0 when it is stored already. What is asked for has been handed to persist. */
+uint64_t raft_commit_seq_of_hard_state(const raft *r);
+uint64_t raft_commit_seq_of_entry(const raft *r, uint64_t index);
+static inline uint64_t raft_commit_deliverable(const raft *r)
+{
+    return min_u64(r->commit, r->stored);
+}
+
+/* ---- lease.c */
+
+void raft_lease_begin(raft *r);      /* elected                                              */
+void raft_lease_end(raft *r);        /* no longer leader                                     */
+void raft_lease_spoil(raft *r);      /* leadership is offered away                           */
+void raft_lease_want_round(raft *r); /* the next ready sends a new round to everybody        */
+void raft_lease_open_round(raft *r); /* the round of this ready                              */
+void raft_lease_echo(raft *r, uint32_t position, uint64_t round);
+bool raft_lease_holds(const raft *r); /* no other leader can exist at `now`                   */
+
+/* ---- pace.c */
+
+void raft_pace_init(raft *r);
+void raft_pace_heard(raft *r);    /* from the leader of this term                      */
+void raft_pace_voted(raft *r);    /* granted: give the candidate its time              */
+void raft_pace_lead(raft *r);     /* elected                                           */
+void raft_pace_campaign(raft *r); /* a campaign starts                                 */
+void raft_pace_follow(raft *r, bool was_leader);
+void raft_pace_transfer(raft *r);           /* a hand-over starts                                */
+bool raft_pace_leader_lives(const raft *r); /* votes must be refused                          */
+
+#endif

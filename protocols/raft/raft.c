@@ -1,0 +1,281 @@
+#include "protocols/raft/internal.h"
+
+/* ---- footprint and init --------------------------------------------------------------------- */
+
+static bool acceptable(const struct raft_config *c)
+{
+    if (c->member_count == 0 || c->member_count > QUORUM_MEMBERS_MAX)
+        return false;
+    bool member = false;
+    for (uint32_t i = 0; i < c->member_count; i++) {
+        member |= c->member[i] == c->self;
+        if (c->member[i] == RAFT_NOBODY || (i > 0 && c->member[i] <= c->member[i - 1]))
+            return false;
+    }
+    if (!member)
+        return false;
+    if (c->heartbeat_ns == 0 || c->heartbeat_ns > c->election_timeout_ns / 2 ||
+        c->election_timeout_max_ns <= c->election_timeout_ns ||
+        c->election_timeout_max_ns > RAFT_TIMEOUT_NS_MAX)
+        return false;
+    if (c->drift_ppm >= 1000000u || (c->lease_reads && !c->check_quorum))
+        return false;
+    if (!is_power_of_two(c->entries_max) || c->entries_max < RAFT_ENTRIES_MIN ||
+        c->entries_max > RAFT_ENTRIES_MAX)
+        return false;
+    return c->message_entries_max > 0 && c->message_bytes_max > 0 && c->inflight_messages_max > 0 &&
+           c->inflight_messages_max <= RAFT_INFLIGHT_MAX && c->inflight_bytes_max > 0 &&
+           c->uncommitted_bytes_max > 0;
+}
+
+static size_t walk(const struct raft_config *c, size_t *records, size_t *flights, size_t *sends)
+{
+    struct layout layout = {0};
+    (void)layout_add(&layout, sizeof(raft));
+    *records = layout_add(&layout, (size_t)c->entries_max * sizeof(struct raft_record));
+    *flights = layout_add(&layout, (size_t)c->member_count * c->inflight_messages_max *
+                                       sizeof(struct raft_flight));
+    *sends = layout_add(&layout, (size_t)RAFT_SEND_MAX * sizeof(struct raft_send));
+    return (size_t)round_up(layout.bytes, CACHE_LINE_BYTES);
+}
+
+size_t raft_footprint(const struct raft_config *config)
+{
+    size_t records, flights, sends;
+    return acceptable(config) ? walk(config, &records, &flights, &sends) : 0;
+}
+
+raft *raft_init(void *memory, const struct raft_config *config, const struct raft_restore *restore)
+{
+    size_t bytes = raft_footprint(config);
+    ENSURE(bytes != 0 && (uintptr_t)memory % CACHE_LINE_BYTES == 0);
+    memset(memory, 0, bytes);
+    raft *r = memory;
+    r->config = *config;
+    (void)walk(config, &r->records_offset, &r->flights_offset, &r->sends_offset);
+    r->self = raft_position(r, config->self);
+    r->rule.incoming = UINT64_MAX >> (QUORUM_MEMBERS_MAX - config->member_count);
+    random_init(&r->random, config->seed ^ (uint64_t)config->self << 48);
+    r->role = RAFT_FOLLOWER;
+    r->leader = RAFT_NOBODY;
+    r->vote = RAFT_NOBODY;
+    r->transferee = RAFT_NO_POSITION;
+
+    static const struct raft_restore fresh = {.vote = RAFT_NOBODY};
+    if (restore == NULL)
+        restore = &fresh;
+    ENSURE(restore->term >= restore->previous_term);
+    r->term = restore->term;
+    r->vote = restore->term == 0 ? RAFT_NOBODY : restore->vote;
+    r->base = restore->first_index == 0 ? 0 : restore->first_index - 1;
+    r->base_term = restore->previous_term;
+    ENSURE(restore->applied >= r->base);
+    r->last = r->base;
+    r->persist_next = r->base + 1;
+    r->stored = r->base;
+    r->commit = r->delivered = r->applied = restore->applied;
+    raft_pace_init(r);
+    return r;
+}
+
+void raft_restore_entry(raft *r, const struct raft_entry *entry)
+{
+    ENSURE(r->seq_last == 0 && entry->term >= raft_log_term(r, r->last) && entry->term <= r->term);
+    raft_log_slide(r, r->last + 1);
+    raft_log_append(r, entry->term, entry->bytes);
+    r->persist_next = r->last + 1;
+    r->stored = r->last;
+}
+
+/* ---- in ------------------------------------------------------------------------------------- */
+
+uint32_t raft_position(const raft *r, uint16_t id)
+{
+    for (uint32_t i = 0; i < r->config.member_count; i++)
+        if (r->config.member[i] == id)
+            return i;
+    return RAFT_NO_POSITION;
+}
+
+static void step_one(raft *r, struct raft_input *input)
+{
+    const struct wire_raft *message = &input->message;
+    uint32_t from = raft_position(r, message->from);
+    if (message->group != r->config.group) {
+        raft_count(r, RAFT_WRONG_GROUP);
+        return;
+    }
+    if (message->to != r->config.self) {
+        raft_count(r, RAFT_WRONG_RECEIVER);
+        return;
+    }
+    if (from == RAFT_NO_POSITION || from == r->self) {
+        raft_count(r, RAFT_STRANGER);
+        return;
+    }
+    switch (message->kind) {
+    case WIRE_PREVOTE:
+    case WIRE_VOTE:
+        raft_vote_request(r, message, from);
+        return;
+    case WIRE_PREVOTE_REPLY: /* its term is not the sender's but the one asked for */
+        raft_vote_reply(r, message, from);
+        return;
+    case WIRE_VOTE_REPLY:
+    case WIRE_APPEND:
+    case WIRE_APPEND_REPLY:
+    case WIRE_TIMEOUT_NOW:
+        break;
+    default:
+        raft_count(r, RAFT_UNKNOWN_KIND);
+        return;
+    }
+    if (message->term < r->term) {
+        raft_count(r, RAFT_STALE_TERM);
+        if (message->kind == WIRE_APPEND) /* its sender must learn that it leads no longer */
+            raft_send_add(r, WIRE_APPEND_REPLY, from, 0)->message.flags = WIRE_RAFT_REJECTED;
+        return;
+    }
+    if (message->term > r->term) {
+        raft_vote_follow(r, message->term, RAFT_NOBODY);
+        if (message->kind == WIRE_APPEND_REPLY || message->kind == WIRE_VOTE_REPLY)
+            return; /* its term was all that it had to say */
+    }
+    if (message->kind == WIRE_APPEND)
+        raft_append_receive(r, input, from);
+    else if (message->kind == WIRE_APPEND_REPLY)
+        raft_replicate_reply(r, message, from);
+    else if (message->kind == WIRE_VOTE_REPLY)
+        raft_vote_reply(r, message, from);
+    else
+        raft_vote_timeout_now(r, message);
+}
+
+static void empty_outbox(raft *r)
+{
+    if (r->send_taken) {
+        r->send_taken = false;
+        r->send_count = 0;
+    }
+}
+
+uint32_t raft_step(raft *r, struct raft_input *inputs, uint32_t count)
+{
+    empty_outbox(r);
+    for (uint32_t i = 0; i < count; i++) {
+        if (r->send_count >= RAFT_ANSWERS_MAX) {
+            raft_count(r, RAFT_OUTBOX_FULL);
+            return i;
+        }
+        inputs[i].take_first = 0;
+        inputs[i].take_count = 0;
+        step_one(r, &inputs[i]);
+    }
+    return count;
+}
+
+/* Bytes that are appended and not committed, as far as the window knows. */
+static uint64_t uncommitted_bytes(const raft *r)
+{
+    return raft_log_sum(r, r->last) - raft_log_sum(r, max_u64(r->commit, r->base));
+}
+
+bool raft_noop_due(const raft *r)
+{
+    return r->role == RAFT_LEADER && r->last < r->term_start;
+}
+
+/* Proposals leave a reserve, so that leaders elected over a full window still have room for the entry that lets
+ * them commit what is there; each election that comes to nothing may use up one place of it. */
+static uint32_t proposal_room(const raft *r)
+{
+    if (raft_noop_due(r))
+        return raft_log_room(r, r->last) > 0;
+    uint64_t used = r->last - r->applied;
+    uint64_t usable = r->config.entries_max - r->config.entries_max / RAFT_RESERVE_FRACTION;
+    return used < usable ? (uint32_t)(usable - used) : 0;
+}
+
+uint32_t raft_propose(raft *r, const uint32_t *bytes, uint32_t count)
+{
+    if (r->role != RAFT_LEADER || r->transferee != RAFT_NO_POSITION) {
+        raft_count(r, r->role != RAFT_LEADER ? RAFT_PROPOSE_REFUSED_NOT_LEADER
+                                             : RAFT_PROPOSE_REFUSED_TRANSFERRING);
+        return 0;
+    }
+    bool first = raft_noop_due(r);
+    uint32_t fits = min_u32(count, proposal_room(r));
+    if (fits < count)
+        raft_count(r,
+                   first && fits > 0 ? RAFT_PROPOSE_NOOP_FIRST : RAFT_PROPOSE_REFUSED_WINDOW_FULL);
+    raft_log_slide(r, r->last + fits);
+    uint64_t waiting_bytes = uncommitted_bytes(r);
+    uint32_t taken = 0;
+    for (; taken < fits; taken++) {
+        bool alone = first || waiting_bytes == 0;
+        waiting_bytes += bytes[taken];
+        if (waiting_bytes > r->config.uncommitted_bytes_max && !alone) {
+            raft_count(r, RAFT_PROPOSE_REFUSED_BUSY);
+            break;
+        }
+        raft_log_append(r, r->term, bytes[taken]);
+    }
+    r->appends_due |= taken > 0;
+    return taken;
+}
+
+/* ---- out ------------------------------------------------------------------------------------ */
+
+struct raft_send *raft_send_add(raft *r, uint8_t kind, uint32_t position, uint64_t after_seq)
+{
+    ENSURE(r->send_count < RAFT_SEND_MAX);
+    struct raft_send *send = &raft_sends(r)[r->send_count++];
+    *send = (struct raft_send){.message = {.kind = kind,
+                                           .group = r->config.group,
+                                           .from = r->config.self,
+                                           .to = r->config.member[position],
+                                           .term = r->term},
+                               .after_seq = after_seq};
+    return send;
+}
+
+static void release_answers(raft *r)
+{
+    struct raft_send *sends = raft_sends(r);
+    for (uint32_t i = 0; i < r->send_count; i++)
+        if (sends[i].after_seq == RAFT_HELD)
+            sends[i].after_seq = raft_commit_seq_of_hard_state(r);
+}
+
+void raft_ready(raft *r, uint64_t seq, struct raft_ready *ready)
+{
+    empty_outbox(r);
+    *ready = (struct raft_ready){.role_changed = r->role_changed};
+    r->role_changed = false;
+
+    raft_commit_persist(r, seq, ready);
+    ready->term = r->term;
+    ready->vote = r->vote;
+
+    release_answers(r);
+    if (r->owed.reply || r->owed.reject)
+        raft_append_send_owed(r);
+    if (r->requests_due != 0)
+        raft_vote_send(r);
+    if (r->role == RAFT_LEADER && r->appends_due)
+        raft_replicate_send(r);
+    ready->send = raft_sends(r);
+    ready->send_count = r->send_count;
+    r->send_taken = true;
+
+    raft_commit_deliver(r, ready);
+    ready->wake_ns = r->wake_ns;
+    ready->more = raft_dirty(r);
+}
+
+bool raft_dirty(const raft *r)
+{
+    return r->role_changed || r->hard_dirty || r->persist_next <= r->last || r->owed.reply ||
+           r->owed.reject || r->requests_due != 0 || (r->send_count > 0 && !r->send_taken) ||
+           (r->appends_due && r->role == RAFT_LEADER) || raft_commit_deliverable(r) > r->delivered;
+}

@@ -1,0 +1,230 @@
+#include "protocols/raft/internal.h"
+
+/* What has been sent so far and not been answered is given up: its rejections say nothing new. */
+static void set_progress(raft *r, struct raft_follower *f, enum raft_progress progress)
+{
+    f->progress = (uint8_t)progress;
+    f->since_round = r->round + 1;
+    f->probe_sent = false;
+    f->flight_head = 0;
+    f->flight_count = 0;
+    f->flight_bytes = 0;
+}
+
+static void need_snapshot(raft *r, struct raft_follower *f)
+{
+    if (f->progress != RAFT_SNAPSHOT) {
+        raft_count(r, RAFT_NEEDS_SNAPSHOT);
+        set_progress(r, f, RAFT_SNAPSHOT);
+    }
+    f->next = r->base + 1;
+}
+
+void raft_replicate_lead(raft *r)
+{
+    r->transferee = RAFT_NO_POSITION;
+    r->timeout_now_sent = false;
+    r->send_cursor = 0;
+    memset(r->match, 0, sizeof r->match);
+    r->match[r->self] = r->stored;
+    for (uint32_t i = 0; i < r->config.member_count; i++) {
+        r->follower[i] = (struct raft_follower){.next = r->last + 1};
+        set_progress(r, &r->follower[i], RAFT_PROBE);
+    }
+}
+
+static void land_flights(raft *r, uint32_t position, uint64_t match)
+{
+    struct raft_follower *f = &r->follower[position];
+    const struct raft_flight *flights = raft_flights(r, position);
+    while (f->flight_count > 0 && flights[f->flight_head].last <= match) {
+        f->flight_bytes -= flights[f->flight_head].bytes;
+        f->flight_head =
+            f->flight_head + 1 == r->config.inflight_messages_max ? 0 : f->flight_head + 1;
+        f->flight_count--;
+    }
+}
+
+static void accepted(raft *r, const struct wire_raft *reply, uint32_t from)
+{
+    struct raft_follower *f = &r->follower[from];
+    bool moved = reply->index > r->match[from];
+    if (moved) {
+        r->match[from] = reply->index;
+        f->next = max_u64(f->next, reply->index + 1);
+        land_flights(r, from, reply->index);
+        if (reply->index > r->commit)
+            raft_commit_count(r);
+    }
+    bool found = moved || (reply->index == r->match[from] && reply->round >= f->since_round);
+    if (f->progress != RAFT_REPLICATE && found && r->match[from] >= r->base) {
+        set_progress(r, f, RAFT_REPLICATE);
+        f->next = r->match[from] + 1;
+    }
+    if (f->next <= r->last || r->transferee == from)
+        r->appends_due = true;
+}
+
+static void rejected(raft *r, const struct wire_raft *reply, uint32_t from)
+{
+    struct raft_follower *f = &r->follower[from];
+    if (reply->round < f->since_round) {
+        raft_count(r, RAFT_REPLY_OUTDATED);
+        return;
+    }
+    uint64_t agreed = max_u64(raft_log_agreement(r, reply->index, reply->log_term), r->match[from]);
+    if (agreed < r->base) {
+        need_snapshot(r, f);
+        return;
+    }
+    /* A correction that corrects nothing waits for the heartbeat: no ping-pong at the speed of the wire. */
+    bool stuck = f->progress == RAFT_PROBE && f->next == agreed + 1;
+    raft_count(r, RAFT_PROBED);
+    set_progress(r, f, RAFT_PROBE);
+    f->next = agreed + 1;
+    f->probe_sent = stuck;
+    r->appends_due = true;
+}
+
+void raft_replicate_reply(raft *r, const struct wire_raft *reply, uint32_t from)
+{
+    if (r->role != RAFT_LEADER) {
+        raft_count(r, RAFT_REPLY_UNEXPECTED);
+        return;
+    }
+    bool accepting = !(reply->flags & WIRE_RAFT_REJECTED);
+    if (reply->round > r->round || (accepting && reply->index > r->last)) {
+        raft_count(r, RAFT_REPLY_NONSENSE);
+        return;
+    }
+    raft_lease_echo(r, from, reply->round);
+    if (accepting)
+        accepted(r, reply, from);
+    else
+        rejected(r, reply, from);
+}
+
+/* ---- what goes out -------------------------------------------------------------------------- */
+
+/* Entries [next, next + count) for the follower at `to`; 0: a heartbeat, which asks whether next - 1 is there. */
+static void send_append(raft *r, uint32_t to, uint32_t count, uint64_t bytes)
+{
+    struct raft_follower *f = &r->follower[to];
+    raft_lease_open_round(r);
+    struct wire_raft *append = &raft_send_add(r, WIRE_APPEND, to, 0)->message;
+    append->index = f->next - 1;
+    append->log_term = raft_log_term(r, f->next - 1);
+    append->commit = r->commit;
+    append->round = r->round;
+    append->entry_count = count;
+    append->entry_bytes = (uint32_t)bytes;
+    f->sent_round = r->round;
+}
+
+/* How many entries the next message takes; 0: none, or it must wait. Room in flight is given out by whole
+ * messages, so that a full pipeline does not crumble; alone, even an entry larger than a message may go. */
+static uint32_t fit_message(const raft *r, const struct raft_follower *f, uint64_t *bytes)
+{
+    const struct raft_config *c = &r->config;
+    bool full = f->flight_count == c->inflight_messages_max ||
+                f->flight_bytes + c->message_bytes_max > c->inflight_bytes_max;
+    if (f->next > r->last || (full && f->flight_count > 0))
+        return 0;
+    uint32_t count = raft_log_fit(r, f->next, c->message_entries_max, c->message_bytes_max, bytes);
+    if (count == 0 && f->flight_count == 0) {
+        count = 1;
+        *bytes = raft_log_sum(r, f->next) - raft_log_sum(r, f->next - 1);
+    }
+    return count;
+}
+
+static void fly(raft *r, uint32_t to, uint32_t count, uint64_t bytes)
+{
+    struct raft_follower *f = &r->follower[to];
+    uint32_t at = f->flight_head + f->flight_count;
+    if (at >= r->config.inflight_messages_max)
+        at -= r->config.inflight_messages_max;
+    f->next += count;
+    raft_flights(r, to)[at] = (struct raft_flight){.last = f->next - 1, .bytes = bytes};
+    f->flight_count++;
+    f->flight_bytes += bytes;
+}
+
+/* False: the send array is full. */
+static bool send_to(raft *r, uint32_t to)
+{
+    struct raft_follower *f = &r->follower[to];
+    uint64_t bytes = 0;
+    if (f->next <= r->base || f->progress == RAFT_SNAPSHOT)
+        need_snapshot(r, f);
+    if (f->progress == RAFT_REPLICATE) {
+        for (uint32_t count; (count = fit_message(r, f, &bytes)) > 0;) {
+            if (r->send_count == RAFT_SEND_MAX)
+                return false;
+            send_append(r, to, count, bytes);
+            fly(r, to, count, bytes);
+        }
+    } else if (f->progress == RAFT_PROBE && !f->probe_sent) {
+        if (r->send_count == RAFT_SEND_MAX)
+            return false;
+        uint32_t count = fit_message(r, f, &bytes);
+        send_append(r, to, count, count > 0 ? bytes : 0);
+        f->probe_sent = true;
+    }
+    if (f->sent_round >= r->round_wanted)
+        return true;
+    if (r->send_count == RAFT_SEND_MAX)
+        return false;
+    send_append(r, to, 0, 0);
+    return true;
+}
+
+static void send_timeout_now(raft *r)
+{
+    uint32_t to = r->transferee;
+    if (to == RAFT_NO_POSITION || r->timeout_now_sent || r->match[to] != r->last)
+        return;
+    if (r->send_count == RAFT_SEND_MAX) {
+        r->appends_due = true;
+        return;
+    }
+    raft_send_add(r, WIRE_TIMEOUT_NOW, to, 0);
+    r->timeout_now_sent = true;
+}
+
+void raft_replicate_send(raft *r)
+{
+    r->appends_due = false;
+    r->round_open = false;
+    if (r->round_wanted > r->round)
+        raft_lease_open_round(r);
+    uint32_t count = r->config.member_count;
+    for (uint32_t i = 0; i < count && !r->appends_due; i++) {
+        uint32_t to = (r->send_cursor + i) % count;
+        if (to != r->self && !send_to(r, to)) {
+            r->appends_due = true;
+            r->send_cursor = to; /* whoever was cut short comes first next time */
+        }
+    }
+    send_timeout_now(r);
+}
+
+/* ---- hand-over (§3.10) ---------------------------------------------------------------------- */
+
+bool raft_transfer(raft *r, uint16_t to)
+{
+    uint32_t position = raft_position(r, to);
+    if (r->role != RAFT_LEADER || r->transferee != RAFT_NO_POSITION || r->last < r->term_start ||
+        position == RAFT_NO_POSITION || position == r->self ||
+        r->follower[position].progress == RAFT_SNAPSHOT) {
+        raft_count(r, RAFT_TRANSFER_REFUSED);
+        return false;
+    }
+    raft_count(r, RAFT_TRANSFER_STARTED);
+    raft_lease_spoil(r); /* its campaign will not respect what followers promised us */
+    raft_pace_transfer(r);
+    r->transferee = position;
+    r->timeout_now_sent = false;
+    r->appends_due = true;
+    return true;
+}

@@ -1,0 +1,239 @@
+#include "protocols/raft/internal.h"
+
+/* ---- roles ---------------------------------------------------------------------------------- */
+
+static void set_role(raft *r, uint8_t role, uint16_t leader)
+{
+    r->role_changed |= r->role != role || r->leader != leader;
+    r->role = role;
+    r->leader = leader;
+    r->requests_due = 0;
+}
+
+/* Figure 2: latest term seen, and whom it was given to, before anything is answered in it. */
+static void enter_term(raft *r, uint64_t term, uint16_t vote)
+{
+    r->term = term;
+    r->vote = vote;
+    r->hard_dirty = true;
+    r->owed = (struct raft_owed){0}; /* was owed to a former leader */
+}
+
+void raft_vote_follow(raft *r, uint64_t term, uint16_t leader)
+{
+    ENSURE(term >= r->term);
+    bool was_leader = r->role == RAFT_LEADER;
+    bool was_follower = r->role == RAFT_FOLLOWER;
+    if (term > r->term) {
+        raft_count(r, RAFT_TERM_RAISED);
+        if (was_leader)
+            raft_count(r, RAFT_DEPOSED);
+        enter_term(r, term, RAFT_NOBODY);
+    }
+    set_role(r, RAFT_FOLLOWER, leader);
+    if (was_leader)
+        raft_lease_end(r);
+    if (!was_follower)
+        raft_pace_follow(r, was_leader);
+}
+
+static void lead(raft *r)
+{
+    raft_count(r, RAFT_ELECTED);
+    set_role(r, RAFT_LEADER, r->config.self);
+    r->term_start = r->last + 1;
+    raft_lease_begin(r);
+    raft_replicate_lead(r);
+    raft_pace_lead(r);
+}
+
+/* ---- campaigns ------------------------------------------------------------------------------ */
+
+static void count_votes(raft *r);
+
+void raft_vote_ask_again(raft *r)
+{
+    r->requests_due = r->rule.incoming & ~r->votes & ~r->refusals & ~raft_bit(r->self);
+}
+
+static void ask_everybody(raft *r)
+{
+    r->campaign++;
+    r->refusals = 0;
+    raft_vote_ask_again(r);
+    raft_pace_campaign(r);
+}
+
+/* §9.6: changes nothing but our own mind, so nothing is stored and nobody is disturbed. */
+static void ask_before(raft *r)
+{
+    raft_count(r, RAFT_PREVOTE_STARTED);
+    set_role(r, RAFT_PRECANDIDATE, RAFT_NOBODY);
+    r->votes = raft_bit(r->self);
+    ask_everybody(r);
+    count_votes(r);
+}
+
+static void stand(raft *r, bool transfer)
+{
+    raft_count(r, RAFT_CAMPAIGN_STARTED);
+    enter_term(r, r->term + 1, r->config.self);
+    set_role(r, RAFT_CANDIDATE, RAFT_NOBODY);
+    r->campaign_transfer = transfer;
+    r->votes = 0; /* our own counts once it is stored */
+    ask_everybody(r);
+}
+
+static void count_votes(raft *r)
+{
+    if (!quorum_reached(&r->rule, r->votes))
+        return;
+    if (r->role == RAFT_PRECANDIDATE)
+        stand(r, false);
+    else
+        lead(r);
+}
+
+void raft_vote_timed_out(raft *r)
+{
+    if (r->config.pre_vote)
+        ask_before(r);
+    else
+        stand(r, false);
+}
+
+void raft_vote_stored(raft *r)
+{
+    if (r->role != RAFT_CANDIDATE || r->hard_dirty || r->seq_hard > r->seq_stored)
+        return;
+    r->votes |= raft_bit(r->self);
+    count_votes(r);
+}
+
+void raft_vote_send(raft *r)
+{
+    while (r->requests_due != 0 && r->send_count < RAFT_SEND_MAX) {
+        uint32_t position = (uint32_t)__builtin_ctzll(r->requests_due);
+        r->requests_due &= r->requests_due - 1;
+        bool real = r->role == RAFT_CANDIDATE;
+        struct wire_raft *request = &raft_send_add(r, real ? WIRE_VOTE : WIRE_PREVOTE, position,
+                                                   real ? raft_commit_seq_of_hard_state(r) : 0)
+                                         ->message;
+        request->term = real ? r->term : r->term + 1;
+        request->flags = real && r->campaign_transfer ? WIRE_RAFT_TRANSFER : 0;
+        request->index = r->last;
+        request->log_term = raft_log_term(r, r->last);
+        request->round = r->campaign;
+    }
+}
+
+/* ---- voters --------------------------------------------------------------------------------- */
+
+/* §5.4.1: the later last term wins; in equal terms the longer log. */
+static bool up_to_date(const raft *r, const struct wire_raft *request)
+{
+    uint64_t last_term = raft_log_term(r, r->last);
+    if (RAFT_MUTATED(VOTE_WITHOUT_LOG_CHECK))
+        return true;
+    return request->log_term > last_term ||
+           (request->log_term == last_term && request->index >= r->last);
+}
+
+/* Names the reason to refuse; RAFT_EVENT_COUNT: none. A request's term is ours by now if it may be. */
+static enum raft_event reason_to_refuse(const raft *r, const struct wire_raft *request)
+{
+    bool real = request->kind == WIRE_VOTE;
+    if (request->term < r->term || (!real && request->term == r->term))
+        return RAFT_STALE_TERM;
+    if (real && r->vote != RAFT_NOBODY && r->vote != request->from &&
+        !(RAFT_MUTATED(VOTE_TWICE) && r->role == RAFT_FOLLOWER))
+        return RAFT_VOTE_REFUSED_ALREADY_VOTED;
+    if (!up_to_date(r, request))
+        return RAFT_VOTE_REFUSED_OLD_LOG;
+    return RAFT_EVENT_COUNT;
+}
+
+/* §4.2.3, §6.4.1: not even a higher term counts while a leader is heard, unless it asked for this (§3.10). */
+static bool loyal_to_leader(const raft *r, const struct wire_raft *request)
+{
+    return raft_pace_leader_lives(r) && request->term >= r->term &&
+           !(request->flags & WIRE_RAFT_TRANSFER) && !RAFT_MUTATED(VOTE_WHILE_LEADER_LIVES);
+}
+
+static struct wire_raft *answer(raft *r, const struct wire_raft *request, uint32_t to,
+                                uint64_t after_seq)
+{
+    uint8_t kind = request->kind == WIRE_VOTE ? WIRE_VOTE_REPLY : WIRE_PREVOTE_REPLY;
+    struct wire_raft *reply = &raft_send_add(r, kind, to, after_seq)->message;
+    reply->round = request->round;
+    return reply;
+}
+
+static void grant(raft *r, const struct wire_raft *request, uint32_t to)
+{
+    bool real = request->kind == WIRE_VOTE;
+    raft_count(r, real ? RAFT_VOTE_GRANTED : RAFT_PREVOTE_GRANTED);
+    bool held = real && !RAFT_MUTATED(VOTE_BEFORE_STORED);
+    struct wire_raft *reply = answer(r, request, to, held ? RAFT_HELD : 0);
+    reply->flags = WIRE_RAFT_GRANTED;
+    reply->term = request->term;
+    if (!real)
+        return;
+    r->hard_dirty |= r->vote != request->from;
+    r->vote = request->from;
+    raft_pace_voted(r);
+}
+
+void raft_vote_request(raft *r, const struct wire_raft *request, uint32_t from)
+{
+    bool real = request->kind == WIRE_VOTE;
+    if (loyal_to_leader(r, request)) {
+        raft_count(r, RAFT_VOTE_REFUSED_LEADER_LIVES);
+        if (!real) /* a real candidate can do nothing with a term that is not above its own */
+            (void)answer(r, request, from, 0);
+        return;
+    }
+    if (real && request->term > r->term)
+        raft_vote_follow(r, request->term, RAFT_NOBODY);
+    enum raft_event reason = reason_to_refuse(r, request);
+    if (reason == RAFT_EVENT_COUNT) {
+        grant(r, request, from);
+    } else {
+        raft_count(r, reason);
+        (void)answer(r, request, from, 0);
+    }
+}
+
+void raft_vote_reply(raft *r, const struct wire_raft *reply, uint32_t from)
+{
+    bool real = reply->kind == WIRE_VOTE_REPLY;
+    bool granted = reply->flags & WIRE_RAFT_GRANTED;
+    if (!granted && reply->term > r->term) {
+        raft_vote_follow(r, reply->term, RAFT_NOBODY);
+        return;
+    }
+    uint64_t term = real ? r->term : r->term + 1;
+    bool asked = r->role == (real ? RAFT_CANDIDATE : RAFT_PRECANDIDATE);
+    if (!asked || reply->round != r->campaign || (granted && reply->term != term)) {
+        raft_count(r, RAFT_VOTE_REPLY_LATE);
+        return;
+    }
+    if (!granted) {
+        /* a vote refused in this term stays refused; a pre-vote may be granted once a leader is missed */
+        r->refusals |= real ? raft_bit(from) : 0;
+        return;
+    }
+    r->votes |= raft_bit(from);
+    count_votes(r);
+}
+
+/* §3.10: its log is the leader's, so it need not ask whether it could win. */
+void raft_vote_timeout_now(raft *r, const struct wire_raft *message)
+{
+    if (r->role != RAFT_FOLLOWER || message->from != r->leader) {
+        raft_count(r, RAFT_TIMEOUT_NOW_REFUSED);
+        return;
+    }
+    raft_count(r, RAFT_TRANSFER_OBEYED);
+    stand(r, true);
+}

@@ -1,0 +1,101 @@
+/* member.h: one Raft machine with its owner's belongings: log, disk, inbox, held messages.
+ *
+ * Memory, threads: the test's. Time: virtual.
+ */
+#ifndef TESTS_UNIT_RAFT_MEMBER_H
+#define TESTS_UNIT_RAFT_MEMBER_H
+
+#include <cstdint>
+#include <cstdlib>
+#include <deque>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+extern "C" {
+#include "protocols/raft/raft.h"
+}
+
+namespace cluster
+{
+
+constexpr uint64_t ms = 1000000;
+
+struct Entry {
+    uint64_t term;
+    uint32_t bytes;
+    uint64_t value;
+};
+
+struct Packet {
+    wire_raft message;
+    std::vector<Entry> entries;
+};
+
+struct Fail : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/* What a member's disk holds; log[i] is entry i + 1, `first` the first one that was not compacted away. */
+struct Disk {
+    uint64_t term = 0;
+    uint16_t vote = RAFT_NOBODY;
+    uint64_t first = 1;
+    std::vector<Entry> log;
+};
+
+struct Persist {
+    uint64_t seq;
+    uint64_t done_at;
+    bool hard;
+    uint64_t term;
+    uint16_t vote;
+    uint64_t first; /* 0: no entries */
+    std::vector<Entry> entries;
+
+    void write(Disk &disk) const
+    {
+        if (hard) {
+            disk.term = term;
+            disk.vote = vote;
+        }
+        if (first != 0) {
+            disk.log.resize(first - 1);
+            disk.log.insert(disk.log.end(), entries.begin(), entries.end());
+        }
+    }
+};
+
+struct Ticket {
+    raft_ticket ticket;
+    uint64_t acknowledged; /* highest index that any client had seen when the read was asked for */
+};
+
+struct Free {
+    void operator()(void *memory) const
+    {
+        std::free(memory);
+    }
+};
+
+struct Member {
+    raft_config config{};
+    std::unique_ptr<void, Free> memory;
+    raft *machine = nullptr; /* nullptr: crashed */
+    Disk disk;
+    std::vector<Entry> log; /* in memory, as the owner of the machine keeps it */
+    uint64_t applied = 0;
+    std::deque<Persist> persists;
+    std::vector<std::pair<uint64_t, Packet>> held;
+    std::vector<std::pair<uint64_t, Packet>> inbox; /* due time */
+    std::vector<Ticket> tickets;
+    double rate = 1.0;
+    uint64_t seq = 0;
+    uint64_t paused_until = 0;
+    bool was_leader = false;
+};
+
+} // namespace cluster
+
+#endif

@@ -1,0 +1,179 @@
+/* apply: executes what is committed, in order, and answers who asked. It decides nothing. */
+#include "dataplane/pipeline/internal.h"
+
+#define PREFETCH_AHEAD 6u
+
+/* Largest value that fits beside its reply in one frame. */
+static uint32_t value_bytes_max(const struct lane *lane)
+{
+    return port_payload_max(lane->config.queue) - WIRE_FRAME_BYTES - WIRE_REPLY_HEAD_BYTES - 8;
+}
+
+static bool replies_fit(struct lane *lane)
+{
+    return doorway_fits(lane->replies, 1,
+                        (uint32_t)sizeof(struct parcel) + port_payload_max(lane->config.queue));
+}
+
+/* Pushes pieces while there is room. True: all are out. */
+static bool cut_on(struct lane *lane)
+{
+    struct cutting *cutting = &lane->apply.cutting;
+    uint32_t frame_bytes = port_payload_max(lane->config.queue);
+    while (cutting->next_piece < cutting->cut.count) {
+        if (!replies_fit(lane))
+            return false;
+        struct parcel *parcel = doorway_reserve(lane->replies, (uint32_t)sizeof *parcel + frame_bytes);
+        ENSURE(parcel != NULL); /* replies_fit was asked */
+        struct wire_writer writer = {.data = (uint8_t *)(parcel + 1), .capacity = frame_bytes};
+        bool fits = wire_put_fragment(&writer, &cutting->cut, cutting->next_piece++);
+        ENSURE(fits); /* pieces are cut to a frame */
+        parcel->kind = PARCEL_ENCODED;
+        parcel->group = cutting->group;
+        parcel->as.encoded.peer = cutting->asker.peer;
+        parcel->as.encoded.member = cutting->asker.member;
+        parcel->as.encoded.bytes = writer.bytes;
+    }
+    cutting->active = false;
+    return true;
+}
+
+static void cut_begin(struct lane *lane, uint16_t group, const struct asker *asker,
+                      const struct wire_result *result)
+{
+    struct cutting *cutting = &lane->apply.cutting;
+    struct wire_reply reply = {
+        .group = group,
+        .leader = lane->config.self,
+        .client = asker->client,
+        .session = asker->session,
+        .route = asker->route,
+        .count = 1,
+    };
+    *cutting = (struct cutting){.active = true, .group = group, .asker = *asker};
+    wire_reply_head(cutting->head, &reply, asker->sequence, result);
+    uint64_t id = (uint64_t)asker->route << 32 | ++lane->apply.piece_id;
+    wire_cut_begin(&cutting->cut, id, cutting->head, WIRE_REPLY_HEAD_BYTES, result->value,
+                   result->value_bytes, port_payload_max(lane->config.queue));
+}
+
+static void answer(struct lane *lane, uint16_t group, const struct asker *asker,
+                   const struct wire_result *result)
+{
+    if (result->value_bytes > value_bytes_max(lane)) {
+        cut_begin(lane, group, asker, result);
+        return;
+    }
+    struct parcel *parcel =
+        doorway_reserve(lane->replies, (uint32_t)sizeof *parcel + result->value_bytes);
+    ENSURE(parcel != NULL); /* replies_fit was asked */
+    parcel->kind = PARCEL_REPLY;
+    parcel->group = group;
+    parcel->as.reply.asker = *asker;
+    parcel->as.reply.result = *result;
+    parcel->as.reply.leader = lane->config.self;
+    if (result->value_bytes != 0)
+        memcpy(parcel + 1, result->value, result->value_bytes);
+}
+
+static void answer_entry(struct lane *lane, struct group *group, const struct wire_entry *entry,
+                         const struct wire_result *result)
+{
+    const struct origin *origin = &group->origins[entry->index % ORIGINS_MAX];
+    if (origin->index != entry->index || origin->term != entry->term)
+        return;
+    struct asker asker = {
+        .peer = origin->peer,
+        .client = origin->client,
+        .session = entry->session,
+        .sequence = origin->sequence,
+        .route = origin->route,
+        .member = origin->member,
+    };
+    lane->apply.operations++;
+    answer(lane, group->number, &asker, result);
+}
+
+/* True: the whole span is applied and answered. */
+static bool apply_span(struct lane *lane, const struct work *work, uint32_t *applied)
+{
+    struct group *group = &lane->group[work->slot];
+    uint64_t index = lane->apply.cursor != 0 ? lane->apply.cursor : work->first;
+    for (uint64_t i = index; i <= min_u64(work->last, index + PREFETCH_AHEAD - 1); i++)
+        state_prefetch(group->state, log_entry(group->log, i));
+    for (; index <= work->last; index++) {
+        if (lane->apply.cutting.active || !replies_fit(lane)) {
+            lane->apply.cursor = index;
+            return false;
+        }
+        if (index + PREFETCH_AHEAD <= work->last)
+            state_prefetch(group->state, log_entry(group->log, index + PREFETCH_AHEAD));
+        const struct wire_entry *entry = log_entry(group->log, index);
+        ENSURE(entry != NULL); /* the log keeps what is not applied */
+        struct wire_result result;
+        state_apply(group->state, entry, &result);
+        if (work->leading && entry->kind != WIRE_ENTRY_NOOP && entry->kind != WIRE_ENTRY_TIME)
+            answer_entry(lane, group, entry, &result);
+        ++*applied;
+    }
+    lane->apply.cursor = 0;
+    return !lane->apply.cutting.active;
+}
+
+static bool apply_read(struct lane *lane, const struct work *work)
+{
+    struct group *group = &lane->group[work->slot];
+    struct wire_command command;
+    struct wire_result result;
+    enum wire_refusal refusal =
+        wire_command_decode((const uint8_t *)(work + 1), work->body_bytes, &command);
+    ENSURE(refusal == WIRE_OK); /* admission decoded it */
+    state_read(group->state, &command, &result, lane->apply.scratch, APPLY_SCRATCH_BYTES);
+    lane->apply.operations++;
+    answer(lane, group->number, &work->asker, &result);
+    return !lane->apply.cutting.active;
+}
+
+static void reclaim(struct lane *lane, uint64_t groups)
+{
+    if (lane->apply.cutting.active)
+        return; /* its value is still being read */
+    uint64_t started = view_epoch_started(), completed = view_epoch_completed();
+    for (; groups != 0; groups &= groups - 1)
+        state_reclaim(lane->group[__builtin_ctzll(groups)].state, started, completed);
+}
+
+uint32_t room_apply_poll(struct lane *lane)
+{
+    uint32_t done = 0, bytes;
+    uint64_t groups = 0;
+    bool more = !lane->apply.cutting.active || cut_on(lane);
+    const struct work *work;
+    while (more && replies_fit(lane) && (work = doorway_next(lane->work, &bytes)) != NULL) {
+        groups |= (uint64_t)1 << work->slot;
+        if (work->kind == WORK_READ) {
+            bool whole = apply_read(lane, work);
+            more = whole || cut_on(lane);
+            done++;
+            continue;
+        }
+        while (!apply_span(lane, work, &done)) {
+            if (lane->apply.cutting.active && cut_on(lane)) {
+                if (lane->apply.cursor == 0)
+                    break; /* it was the last entry's answer */
+                continue;
+            }
+            if (lane->apply.cursor != 0)
+                doorway_done_before(lane->work, work);
+            more = false;
+            break;
+        }
+    }
+    if (groups != 0) {
+        if (lane->apply.cursor == 0)
+            doorway_done(lane->work);
+        doorway_publish(lane->replies);
+        reclaim(lane, groups);
+    }
+    return done;
+}

@@ -1,0 +1,322 @@
+/* internal.h: the furniture that the rooms of one lane share. For this folder alone.
+ *
+ * Shape: each room owns one struct below and touches no other's; what passes between rooms are the records at the
+ * end, through doorways, and the windows, each with one writer. Memory, threads, limits: see lane.h.
+ */
+#ifndef DATAPLANE_PIPELINE_INTERNAL_H
+#define DATAPLANE_PIPELINE_INTERNAL_H
+
+#include "dataplane/pipeline/clock.h"
+#include "dataplane/pipeline/doorway.h"
+#include "dataplane/pipeline/lane.h"
+#include "dataplane/pipeline/replay.h"
+#include "numa/base/assert.h"
+#include "numa/base/bits.h"
+#include "protocols/wire/fragment.h"
+
+#include <stdatomic.h>
+
+#define ADMIT_BATCH        64u
+#define ORIGINS_MAX        65536u /* unapplied proposals whose asker is remembered; power of two */
+#define HELD_MAX           4096u  /* messages waiting for storage; power of two */
+#define PENDING_WRITES_MAX 4096u  /* writes handed to persist and not yet stored; power of two */
+#define CLIENT_FRAMES_MAX  16u    /* frames to different clients that are open at a time */
+#define FRAME_STASH        32u
+#define READS_BYTES        (4u << 20) /* an eighth holds the reads of one burst */
+#define READ_BODY_MAX      1024u /* of a read's command: key or pattern */
+#define APPLY_SCRATCH_BYTES (64u << 10) /* a SCAN's answer */
+#define STATUS_PERIOD_NS   1000000u
+#define HELLO_PERIOD_NS    1000000000u
+#define REASSEMBLY_NS      200000000u
+
+/* Who asked for the proposal at an index; only the leader that proposed it answers. */
+struct origin {
+    uint64_t index;
+    uint64_t term;
+    uint64_t client;
+    uint64_t sequence;
+    struct endpoint peer;
+    uint32_t route;
+    uint16_t member;
+};
+
+/* Next sequence that a session may propose under the current leadership. */
+struct admission {
+    uint64_t session;
+    uint64_t next;
+    uint64_t term;
+};
+
+/* Log time may not run away with a leader's wall clock: anchored when its term starts. */
+struct log_clock {
+    uint64_t last_ms;        /* of the last entry in the log         */
+    uint64_t last_seen_ns;   /* when that entry was appended here    */
+    uint64_t anchor_ms;      /* log time at the start of the term    */
+    uint64_t anchor_now_ns;
+    uint64_t anchor_term;
+};
+
+struct group {
+    raft *raft;
+    struct log *log;
+    struct state *state;
+    struct doorway *reads; /* waiting for a round: order to order */
+    struct origin *origins;
+    struct admission *admissions;
+    struct log_clock time;
+    uint64_t wake_ns;
+    uint64_t handed;         /* last index given to apply */
+    uint64_t first_told;     /* log_first_index as raft knows it */
+    uint64_t applied_told;
+    uint64_t noop_term;      /* term whose no-op has been proposed */
+    uint64_t votes_granted;
+    uint16_t number;
+    bool touched;            /* in this turn's list */
+    CACHE_ALIGNED _Atomic uint64_t status_version; /* odd: being written */
+    struct lane_group_status status;
+};
+
+struct lane_hello {
+    uint16_t from;
+    struct wire_hello hello;
+};
+
+/* ---- records that pass through doorways ------------------------------------------------------- */
+
+/* open -> order: one message; the frame that holds it follows as FRAME_DONE. */
+enum arrival_kind { ARRIVAL_MESSAGE = 1, ARRIVAL_FRAME_DONE };
+
+struct arrival {
+    uint8_t kind;
+    bool member;          /* from a checked member, else from a client */
+    uint16_t from;
+    uint32_t slot;        /* of the group on this lane */
+    struct wire_view view;
+    struct frame frame;   /* peer, and on FRAME_DONE what to free */
+};
+
+/* order -> apply */
+enum work_kind { WORK_COMMIT = 1, WORK_READ };
+
+struct asker {
+    struct endpoint peer;
+    uint64_t client;
+    uint64_t session;
+    uint64_t sequence;
+    uint32_t route;
+    uint16_t member; /* that forwarded it; WIRE_NODE_CLIENT: it came from the client itself */
+};
+
+struct work {
+    uint8_t kind;
+    bool leading;     /* answers are due */
+    uint32_t slot;
+    uint64_t first;
+    uint64_t last;
+    struct asker asker; /* WORK_READ; the command body follows */
+    uint32_t body_bytes;
+    uint32_t spare;
+};
+
+/* order -> order, per group: a read waiting for its ticket; the command body follows. */
+struct waiting_read {
+    struct raft_ticket ticket;
+    struct asker asker;
+    uint32_t body_bytes;
+    uint32_t spare;
+};
+
+/* order, apply -> seal */
+enum parcel_kind { PARCEL_RAFT = 1, PARCEL_REPLY, PARCEL_FORWARD, PARCEL_ENCODED };
+
+struct parcel {
+    uint8_t kind;
+    uint16_t group;
+    uint32_t slot;
+    union {
+        struct {
+            struct raft_send send;
+            uint64_t last_term; /* of the last entry, for log_copy */
+        } raft;
+        struct {
+            struct asker asker;
+            struct wire_result result; /* value_bytes follow the record */
+            uint16_t leader; /* id, RAFT_NOBODY: unknown */
+        } reply;
+        struct {
+            uint16_t member;
+            uint32_t bytes; /* of the encoded message that follows */
+        } forward;
+        struct {
+            struct endpoint peer;
+            uint32_t bytes;  /* of the encoded message that follows */
+            uint16_t member; /* as in struct asker */
+        } encoded;
+    } as;
+};
+
+/* ---- rooms ------------------------------------------------------------------------------------ */
+
+struct open_room {
+    struct replay_window window[VIEW_MEMBERS_MAX][WIRE_LANES_MAX];
+    uint64_t refused[WIRE_REFUSAL_COUNT];
+};
+
+struct pending_write {
+    uint64_t seq;
+    uint32_t slot;
+};
+
+struct order_room {
+    uint64_t next_seq;
+    struct pending_write pending[PENDING_WRITES_MAX];
+    uint32_t pending_head;
+    uint32_t pending_tail;
+    uint32_t touched[LANE_GROUPS_MAX];
+    uint32_t touched_count;
+    uint64_t wake_ns;
+    uint64_t next_status_ns;
+    struct frame freed[LANE_BURST];
+    uint32_t freed_count;
+    struct wire_assembly_table *assemblies;
+};
+
+/* A result too large for one frame leaves in pieces, over as many polls as seal needs. */
+struct cutting {
+    bool active;
+    uint16_t group;
+    uint32_t next_piece;
+    struct asker asker;
+    struct wire_cut cut;
+    uint8_t head[WIRE_REPLY_HEAD_BYTES];
+};
+
+struct apply_room {
+    uint64_t operations;
+    uint64_t cursor; /* next index of the commit record at the head; 0: none begun */
+    struct cutting cutting;
+    uint8_t *scratch;
+    uint32_t piece_id;
+};
+
+/* A frame being filled. */
+struct outgoing {
+    struct frame frame;
+    struct wire_writer writer;
+    bool open;
+    bool reply; /* its last message is a reply, of: */
+    uint16_t group;
+    uint32_t route;
+    uint64_t client;
+    uint64_t session;
+};
+
+struct seal_room {
+    struct outgoing member[VIEW_MEMBERS_MAX];
+    struct outgoing client[CLIENT_FRAMES_MAX];
+    uint64_t open_members; /* bit per member with an open frame */
+    uint32_t open_clients; /* bit per client slot               */
+    uint32_t next_client;
+    uint64_t frame_number[VIEW_MEMBERS_MAX];
+    struct parcel *held;   /* HELD_MAX, waiting for storage     */
+    uint32_t held_head;
+    uint32_t held_tail;
+    struct frame stash[FRAME_STASH]; /* empty frames of the port */
+    uint32_t stash_count;
+    uint32_t piece_id;
+    uint32_t next_piece; /* of the oversize entry at the head of parcels */
+    uint64_t next_hello_ns;
+    uint64_t hello_epoch;
+};
+
+/* What a room knows of the world in this turn. */
+struct look {
+    const struct view *view;
+    struct clock_sample clock;
+};
+
+struct lane {
+    struct lane_config config;
+    struct look look[ROOM_COUNT]; /* each room's own: rooms may be on different cores */
+    uint32_t group_count;    /* on this lane */
+    bool started;            /* groups exist: the view bears a cluster */
+    uint64_t cluster;
+    uint64_t config_hash;
+    struct group *group;
+    uint32_t raft_entry_bytes_max;
+    uint64_t frame_number_base;
+
+    struct doorway *arrived; /* rx -> open */
+    struct doorway *opened;  /* open -> order */
+    struct doorway *writes;  /* order -> persist */
+    struct doorway *work;    /* order -> apply */
+    struct doorway *parcels; /* order -> seal */
+    struct doorway *replies; /* apply -> seal */
+    struct doorway *sealed;  /* seal -> tx */
+    struct doorway *hellos;  /* order -> control */
+
+    struct open_room open;
+    struct order_room order;
+    struct apply_room apply;
+    struct seal_room seal;
+    struct raft_entry *step_entries;
+
+    CACHE_ALIGNED _Atomic uint64_t stored; /* window: persist -> order, seal */
+    CACHE_ALIGNED struct lane_room_meter meter[ROOM_COUNT];
+    uint64_t counter[LANE_EVENT_COUNT];
+};
+
+/* ---- rooms, in the order of the corridor; each returns how much it did ------------------------- */
+uint32_t room_rx_poll(struct lane *);
+uint32_t room_open_poll(struct lane *);
+uint32_t room_order_poll(struct lane *);
+uint32_t room_persist_poll(struct lane *);
+uint32_t room_apply_poll(struct lane *);
+uint32_t room_seal_poll(struct lane *);
+uint32_t room_tx_poll(struct lane *);
+
+/* ---- order's parts ----------------------------------------------------------------------------- */
+
+/* First use of a group in a turn: tells its machine the time and what was applied. */
+void order_touch(struct lane *, uint32_t slot);
+bool order_has_room(struct lane *);
+/* Pulls everything the machine has to say and hands it on. False: a doorway is full, again next turn. */
+bool order_ready(struct lane *, uint32_t slot);
+
+void order_raft(struct lane *, const struct arrival *arrival);
+bool order_append_in_place(struct lane *, uint32_t slot, struct wire_raft *message, uint8_t *memory);
+void order_request(struct lane *, const struct arrival *arrival, const struct wire_request *request);
+bool order_request_in_place(struct lane *, const struct arrival *arrival,
+                            const struct wire_request *request, uint8_t *memory);
+void order_fragment(struct lane *, const struct arrival *arrival);
+void order_expire_fragments(struct lane *);
+void order_reply_home(struct lane *, const struct arrival *arrival);
+void order_hello(struct lane *, const struct arrival *arrival);
+
+/* A message of a local edge goes on to the leader, one hop. False: nobody to forward to. */
+bool order_forward(struct lane *, const struct arrival *arrival);
+void order_refuse(struct lane *, struct group *, const struct asker *asker, enum wire_status status,
+                  int64_t integer);
+void order_reads(struct lane *, uint32_t slot);
+/* A new leader's first entry; a time entry while a key is due. */
+uint64_t order_entry_time_ms(struct lane *, struct group *);
+void order_noop(struct lane *, struct group *);
+void order_time(struct lane *, struct group *);
+
+/* ---- seal's parts ------------------------------------------------------------------------------ */
+/* An open frame with room for `bytes` more; NULL: no frame, or nowhere to send to. */
+struct outgoing *seal_to_member(struct lane *, uint16_t member, uint16_t group, uint32_t bytes);
+struct outgoing *seal_to_client(struct lane *, const struct endpoint *peer, uint32_t bytes);
+/* All open frames go to tx. Returns how many. */
+uint32_t seal_flush(struct lane *);
+uint32_t seal_hello(struct lane *);
+
+void status_publish(struct lane *);
+bool lane_start(struct lane *);
+
+static inline void count_event(struct lane *lane, enum lane_event event)
+{
+    lane->counter[event]++;
+}
+
+#endif

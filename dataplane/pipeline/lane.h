@@ -1,0 +1,144 @@
+/* lane.h: one core's pipeline of one node: the corridor that a message walks, room after room.
+ *
+ * Shape: rooms are functions, joined by doorways (doorway.h); a fused lane polls them in this order on one core, a
+ * split one polls stages of them on several. Knowledge flows back through windows only: stored seq, applied index,
+ * bytes sealed.
+ *
+ *   port, ducts ─► rx ─► open ─► [verify] ─► order(+append) ─┬─► persist ── stored seq ──► order, seal
+ *                                                            ├─► apply ── replies ──┐
+ *                                                            └─► seal ◄─────────────┘ ─► tx ─► port, ducts
+ *
+ *   A lane serves the groups g with g % lane_count == lane index. Until the view bears a cluster (bootstrap), it
+ *   answers clients with NOT_LEADER and refuses members. verify is a room without furniture until messages carry
+ *   signatures.
+ *
+ * Memory: one flat region, lane_footprint bytes; queue, ducts and view cell are lent for the lane's life. lane_init
+ *   allocates nothing; lane_fini returns every frame it holds. Threads: each room on one core at a time; the reading
+ *   calls at the end from any thread. Time: clock_read, once per turn, after rx. Chance: config.seed.
+ * Limits: LANE_GROUPS_MAX groups, LANE_DUCTS_MAX ducts; burst LANE_BURST; the config's sizes.
+ * Refusals: lane_events.def, beside those of wire, raft, state and port. Cost: measured per room, see lane_rooms.
+ */
+#ifndef DATAPLANE_PIPELINE_LANE_H
+#define DATAPLANE_PIPELINE_LANE_H
+
+#include "dataplane/log/storage.h"
+#include "dataplane/port/port.h"
+#include "dataplane/ring/duct.h"
+#include "dataplane/state/state.h"
+#include "dataplane/view/view.h"
+#include "protocols/raft/raft.h"
+
+#define LANE_GROUPS_MAX 64u
+#define LANE_DUCTS_MAX  8u
+#define LANE_BURST      64u
+
+struct lane;
+
+enum lane_room { ROOM_RX, ROOM_OPEN, ROOM_VERIFY, ROOM_ORDER, ROOM_PERSIST, ROOM_APPLY, ROOM_SEAL, ROOM_TX, ROOM_COUNT };
+const char *lane_room_name(enum lane_room room);
+
+enum lane_event {
+#define LANE_EVENT(name, sentence) LANE_##name,
+#include "dataplane/pipeline/lane_events.def"
+#undef LANE_EVENT
+    LANE_EVENT_COUNT
+};
+const char *lane_event_name(enum lane_event event);
+const char *lane_event_sentence(enum lane_event event);
+
+/* What survived a restart, for storage that keeps something; entries follow one by one. */
+struct lane_recovered {
+    uint64_t term;
+    uint64_t boots; /* how often this incarnation has started before: frame numbers go on above */
+    uint16_t vote;
+};
+
+struct lane_config {
+    uint16_t self;
+    uint8_t index;      /* this lane among the node's */
+    uint8_t lane_count;
+    uint16_t group_count; /* of the node, over all lanes */
+    uint64_t incarnation;
+    uint64_t seed;
+    uint64_t heartbeat_ns;
+    uint64_t election_timeout_ns;
+    uint64_t election_timeout_max_ns;
+    uint32_t drift_ppm;
+    bool lease_reads;
+    uint64_t log_bytes;   /* per group; power of two */
+    uint32_t entries_max; /* per group; power of two */
+    struct state_config state; /* per group */
+    uint64_t time_jump_max_ms; /* how far a new leader's wall clock may move log time at most */
+    struct view_cell *view;
+    struct port_queue *queue;
+    struct storage *storage;
+    struct duct *duct[LANE_DUCTS_MAX];
+    uint32_t duct_count;
+    void *clock; /* clock_read's domain */
+    /* NULL with volatile storage. recover_entry: NULL behind the last. */
+    bool (*recover)(void *domain, uint16_t group, struct lane_recovered *recovered);
+    const struct wire_entry *(*recover_entry)(void *domain, uint16_t group, uint64_t index);
+    void *recover_domain;
+};
+
+/* 0: not acceptable. The first *steady_bytes (may be NULL) are used from the start and worth being populated; the
+ * rest are tables whose pages come with their keys. */
+size_t lane_footprint(const struct lane_config *config, size_t *steady_bytes);
+struct lane *lane_init(void *memory, const struct lane_config *config);
+void lane_fini(struct lane *);
+
+/* One turn of all rooms. Returns how much work was found; 0: idle turn. The caller reports quiescence. */
+uint32_t lane_poll(struct lane *);
+
+/* The same, room by room, for a split lane: order of calls does not matter, only who calls. */
+uint32_t lane_room_poll(struct lane *, enum lane_room room);
+
+/* When the lane next has something to do by itself (virtual time skips to it). Owner. */
+uint64_t lane_wake_ns(const struct lane *);
+
+/* Hellos of other members, for the control thread, which publishes what they say. False: no more. */
+bool lane_next_hello(struct lane *lane, uint16_t *from, struct wire_hello *hello);
+
+/* ---- looks, from any thread ------------------------------------------------------------------ */
+
+struct lane_group_status {
+    uint16_t group;
+    uint8_t role; /* enum raft_role, 0: awaiting bootstrap */
+    uint16_t leader;
+    uint64_t term;
+    uint64_t last_index;
+    uint64_t commit;
+    uint64_t applied;
+    uint64_t keys;
+    uint32_t sessions;
+    uint64_t log_first;
+    uint64_t votes_granted;
+    uint64_t digest; /* of the state at `applied` */
+    uint64_t time_ms;
+    uint16_t member_count;
+    struct raft_member_status member[16]; /* leader only: the first 16 */
+};
+
+/* Consistent copy, at most a millisecond old (seqlock). False: no such group on this lane. */
+bool lane_group_status(const struct lane *, uint16_t group, struct lane_group_status *status);
+
+struct lane_room_meter {
+    uint64_t cycles;      /* TSC cycles of polls that found work */
+    uint64_t idle_cycles; /* ... of polls that did not           */
+    uint64_t polls_with_work;
+    uint64_t items;
+};
+void lane_rooms(const struct lane *, struct lane_room_meter meter[ROOM_COUNT]);
+void lane_counters(const struct lane *, uint64_t counters[LANE_EVENT_COUNT]);
+uint64_t lane_operations(const struct lane *); /* client commands applied, as leader */
+void lane_raft_counters(const struct lane *, uint64_t counters[RAFT_EVENT_COUNT]); /* sum over groups */
+void lane_wire_counters(const struct lane *, uint64_t counters[WIRE_REFUSAL_COUNT]);
+
+/* The group's state for lock-free reads by registered readers (edge, tests); NULL: not on this lane. */
+const struct state *lane_state(const struct lane *, uint16_t group);
+
+/* Log entries still in memory, for checkers in the simulator. Owner or stopped lane only. */
+const struct log *lane_log(const struct lane *, uint16_t group);
+raft *lane_raft(const struct lane *, uint16_t group);
+
+#endif

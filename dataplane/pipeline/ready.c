@@ -1,0 +1,82 @@
+/* ready: everything a machine has to say, handed on in its order: persist, send, commit. */
+#include "dataplane/pipeline/internal.h"
+
+/* Room for the worst that one input can bring: an answer to the asker, and one full raft_ready. */
+bool order_has_room(struct lane *lane)
+{
+    const struct order_room *order = &lane->order;
+    uint32_t frame_bytes = port_payload_max(lane->config.queue);
+    return order->pending_tail - order->pending_head < PENDING_WRITES_MAX - 2 &&
+           doorway_fits(lane->writes, 2, sizeof(struct storage_write)) &&
+           doorway_fits(lane->work, ADMIT_BATCH, sizeof(struct work) + WIRE_COMMAND_BYTES + 512) &&
+           doorway_fits(lane->parcels, RAFT_SEND_MAX + frame_bytes / 32, sizeof(struct parcel)) &&
+           doorway_fits(lane->parcels, 2, (uint32_t)sizeof(struct parcel) + frame_bytes);
+}
+
+static void hand_write(struct lane *lane, struct group *group, uint32_t slot, const struct raft_ready *ready)
+{
+    struct order_room *order = &lane->order;
+    struct storage_write *write = doorway_reserve(lane->writes, sizeof *write);
+    ENSURE(write != NULL);
+    *write = (struct storage_write){
+        .seq = order->next_seq,
+        .term = ready->term,
+        .first = ready->persist_first,
+        .last = ready->persist_last,
+        .group = group->number,
+        .vote = ready->vote,
+        .hard_state_changed = ready->hard_state_changed,
+    };
+    order->pending[order->pending_tail++ % PENDING_WRITES_MAX] =
+        (struct pending_write){.seq = order->next_seq, .slot = slot};
+    order->next_seq++;
+}
+
+static void hand_send(struct lane *lane, struct group *group, uint32_t slot, const struct raft_send *send)
+{
+    struct parcel *parcel = doorway_reserve(lane->parcels, sizeof *parcel);
+    ENSURE(parcel != NULL);
+    parcel->kind = PARCEL_RAFT;
+    parcel->group = group->number;
+    parcel->slot = slot;
+    parcel->as.raft.send = *send;
+    const struct wire_raft *message = &send->message;
+    if (message->entry_count != 0)
+        parcel->as.raft.last_term = raft_entry_term(group->raft, message->index + message->entry_count);
+    if (message->kind == WIRE_VOTE_REPLY && (message->flags & WIRE_RAFT_GRANTED) != 0)
+        group->votes_granted++;
+}
+
+static void hand_commit(struct lane *lane, struct group *group, uint32_t slot, const struct raft_ready *ready)
+{
+    struct work *work = doorway_reserve(lane->work, sizeof *work);
+    ENSURE(work != NULL);
+    *work = (struct work){
+        .kind = WORK_COMMIT,
+        .leading = raft_is_leader(group->raft),
+        .slot = slot,
+        .first = ready->commit_first,
+        .last = ready->commit_last,
+    };
+    group->handed = ready->commit_last;
+}
+
+bool order_ready(struct lane *lane, uint32_t slot)
+{
+    struct group *group = &lane->group[slot];
+    struct raft_ready ready;
+    do {
+        if (!order_has_room(lane))
+            return false;
+        order_noop(lane, group);
+        raft_ready(group->raft, lane->order.next_seq, &ready);
+        if (ready.must_persist)
+            hand_write(lane, group, slot, &ready);
+        for (uint32_t i = 0; i < ready.send_count; i++)
+            hand_send(lane, group, slot, &ready.send[i]);
+        if (ready.commit_first != 0)
+            hand_commit(lane, group, slot, &ready);
+        group->wake_ns = ready.wake_ns;
+    } while (ready.more || raft_dirty(group->raft));
+    return true;
+}

@@ -1,0 +1,372 @@
+/* Deadlines, bounds, and clients that misbehave. */
+#include "tests/unit/edge/edge_fixture.hpp"
+
+#include <thread>
+
+namespace
+{
+
+const uint64_t second = 1000000000;
+
+class Limits : public EdgeTest
+{
+  protected:
+    void turn_for(Socket &socket, uint64_t ns, uint64_t step_ns = 10000000)
+    {
+        for (uint64_t end = now_ns + ns; now_ns < end;) {
+            turn(step_ns);
+            socket.pull();
+        }
+    }
+};
+
+TEST_F(Limits, FootprintRefusesWhatTheHeaderRefuses)
+{
+    EXPECT_GT(edge_footprint(&config), 0u);
+    auto refused = [this](auto change) {
+        edge_config bad = config;
+        change(&bad);
+        return edge_footprint(&bad) == 0;
+    };
+    EXPECT_TRUE(refused([](edge_config *c) { c->group_count = 0; }));
+    EXPECT_TRUE(refused([](edge_config *c) { c->group_count = EDGE_GROUPS_MAX + 1; }));
+    EXPECT_TRUE(refused([](edge_config *c) { c->lane_count = 0; }));
+    EXPECT_TRUE(refused([](edge_config *c) { c->lane_count = WIRE_LANES_MAX + 1; }));
+    EXPECT_TRUE(refused([](edge_config *c) { c->sessions = 0; }));
+    EXPECT_TRUE(refused([](edge_config *c) { c->sessions = EDGE_SESSIONS_MAX + 1; }));
+    EXPECT_TRUE(refused([](edge_config *c) { c->connections_max = 0; }));
+    EXPECT_TRUE(refused([](edge_config *c) { c->connections_max = EDGE_CONNECTIONS_MAX + 1; }));
+    EXPECT_TRUE(refused([](edge_config *c) { c->chunks = 1; }));
+    EXPECT_TRUE(refused([](edge_config *c) { c->big_inputs = 0; }));
+    EXPECT_TRUE(refused([](edge_config *c) { c->deadline_ns = 0; }));
+}
+
+TEST_F(Limits, PortInUseIsSaid)
+{
+    start();
+    edge_config second_config = config;
+    second_config.listen_port = edge_port(edge);
+    Region other = region(edge_footprint(&second_config));
+    char error[EDGE_ERROR_MAX] = "";
+    EXPECT_EQ(edge_init(other.get(), &second_config, error), nullptr);
+    EXPECT_NE(std::string(error).find("choose another port"), std::string::npos) << error;
+}
+
+TEST_F(Limits, WithoutALeaderNothingWasExecutedAndItSaysSo)
+{
+    start();
+    lane().leaderless = true;
+    auto socket = connect();
+    socket->send(multibulk({"SET", "a", "1"}) + multibulk({"SET", "a", "2"}));
+    turn_for(*socket, config.deadline_ns - second / 10);
+    EXPECT_EQ(socket->received, "");
+    turn_for(*socket, second / 5);
+    const std::string down = "-CLUSTERDOWN not executed: there is no leader\r\n";
+    EXPECT_EQ(socket->received, down + down);
+    EXPECT_EQ(count(EDGE_TRY_AGAIN), 2u);
+    lane().leaderless = false;
+    socket->received.clear();
+    EXPECT_EQ(exchange(*socket, multibulk({"SET", "a", "3"}), "+OK\r\n"), "+OK\r\n");
+}
+
+TEST_F(Limits, SilentLeaderLeavesWritesUncertainAndReadsToTryAgain)
+{
+    start();
+    auto socket = connect();
+    EXPECT_EQ(exchange(*socket, multibulk({"SET", "a", "1"}), "+OK\r\n"), "+OK\r\n");
+    lane().silent = true;
+    socket->send(multibulk({"SET", "a", "2"}));
+    turn_for(*socket, config.deadline_ns + second / 10);
+    EXPECT_EQ(socket->received, "-UNCERTAIN it was proposed, its outcome is unknown\r\n");
+    socket->received.clear();
+    socket->send(multibulk({"GET", "a"}) + multibulk({"MGET", "a", "b"}));
+    turn_for(*socket, config.deadline_ns + second / 10);
+    const std::string again = "-TRYAGAIN not executed: no answer from the leader in time\r\n";
+    EXPECT_EQ(socket->received, again + "*2\r\n" + again + again);
+}
+
+TEST_F(Limits, NothingHangsBehindAFullWindow)
+{
+    config.sessions = 1;
+    start();
+    lane().silent = true;
+    std::vector<std::unique_ptr<Socket>> sockets;
+    const int connections = 20, commands = 60;
+    for (int i = 0; i < connections; i++) {
+        sockets.push_back(connect());
+        for (int n = 0; n < commands; n++)
+            sockets.back()->send(n % 7 == 6 ? multibulk({"DEL", "a", "b", "c"})
+                                            : multibulk({"INCR", "n"}));
+    }
+    uint64_t end = now_ns + 4 * config.deadline_ns;
+    while (now_ns < end) {
+        turn(20000000);
+        for (auto &socket : sockets)
+            socket->pull();
+    }
+    for (auto &socket : sockets) {
+        EXPECT_EQ(std::count(socket->received.begin(), socket->received.end(), '\n'), commands);
+        EXPECT_EQ(std::count(socket->received.begin(), socket->received.end(), '-'), commands);
+    }
+    EXPECT_GT(count(EDGE_WINDOW_WAITED), 0u);
+}
+
+TEST_F(Limits, TooManyConnectionsAreToldSo)
+{
+    config.connections_max = 2;
+    start();
+    auto first = connect(), second_socket = connect(), third = connect();
+    pump(*third, 1000, 10);
+    EXPECT_EQ(third->received, "-ERR max number of clients reached\r\n");
+    EXPECT_TRUE(third->ended);
+    EXPECT_EQ(count(EDGE_CONNECTIONS_FULL), 1u);
+    first->hang_up();
+    turn();
+    turn();
+    auto fourth = connect();
+    EXPECT_EQ(exchange(*fourth, multibulk({"PING"}), "+PONG\r\n"), "+PONG\r\n");
+}
+
+TEST_F(Limits, HalfACommandIsWaitedForTenSecondsOnly)
+{
+    start();
+    auto socket = connect(), idle = connect();
+    socket->send(multibulk({"PING"}) + "*2\r\n$3\r\nGE");
+    turn_for(*socket, 9 * second, second / 2);
+    EXPECT_EQ(socket->received, "+PONG\r\n");
+    EXPECT_FALSE(socket->ended);
+    turn_for(*socket, 3 * second, second / 2);
+    EXPECT_EQ(socket->received,
+              "+PONG\r\n-ERR Protocol error: command was half sent for too long\r\n");
+    EXPECT_TRUE(socket->ended);
+    idle->pull();
+    EXPECT_FALSE(idle->ended); /* without a command there is nothing to wait for */
+    EXPECT_EQ(count(EDGE_HALF_SENT), 1u);
+}
+
+TEST_F(Limits, TrickledCommandsGoOnForEver)
+{
+    start();
+    auto socket = connect();
+    std::string command = multibulk({"PING"}), expected;
+    for (int i = 0; i < 10; i++) {
+        for (char byte : command) {
+            socket->send(std::string(1, byte));
+            turn(second / 2);
+        }
+        expected += "+PONG\r\n";
+    }
+    socket->pull();
+    EXPECT_EQ(socket->received, expected);
+}
+
+TEST_F(Limits, BytesThatAreNoProtocolEndTheConnectionAfterItsAnswers)
+{
+    start();
+    auto socket = connect();
+    socket->send(multibulk({"SET", "a", "1"}) + "*1\r\n:5\r\n" + multibulk({"PING"}));
+    pump(*socket, 1000);
+    EXPECT_EQ(socket->received,
+              "+OK\r\n-ERR Protocol error: byte that the protocol does not allow here\r\n");
+    EXPECT_TRUE(socket->ended);
+    EXPECT_EQ(count(EDGE_JUNK), 1u);
+}
+
+TEST_F(Limits, EachParserRefusalHasItsCounter)
+{
+    start();
+    struct {
+        std::string bytes;
+        edge_event event;
+    } const cases[] = {
+        {"*1025\r\n", EDGE_TOO_MANY_ARGUMENTS},
+        {"*-2\r\n", EDGE_NEGATIVE_LENGTH},
+        {"*1\r\n$1114113\r\n", EDGE_BULK_TOO_BIG},
+        {"*1\r\nx", EDGE_JUNK},
+        {std::string(8192, 'a'), EDGE_INLINE_TOO_LONG},
+        {"a '", EDGE_INLINE_QUOTES},
+        {"POST / HTTP/1.1\r\n", EDGE_HTTP},
+    };
+    for (const auto &one : cases) {
+        auto socket = connect();
+        socket->send(one.bytes);
+        pump(*socket, 1000, 50);
+        EXPECT_TRUE(socket->ended) << one.bytes;
+        EXPECT_EQ(count(one.event), 1u) << edge_event_name(one.event);
+        EXPECT_NE(socket->received.find(edge_event_sentence(one.event)), std::string::npos)
+            << socket->received;
+    }
+}
+
+TEST_F(Limits, ClientThatStopsSendingStillGetsItsAnswers)
+{
+    start();
+    lane().hold_percent = 90;
+    auto socket = connect();
+    socket->send(multibulk({"SET", "a", "1"}) + multibulk({"GET", "a"}) + "*1\r\n$4");
+    socket->say_no_more();
+    pump(*socket, 1000);
+    EXPECT_EQ(socket->received, "+OK\r\n$1\r\n1\r\n");
+    EXPECT_TRUE(socket->ended);
+}
+
+TEST_F(Limits, ClientThatDoesNotReadIsDropped)
+{
+    config.backlog_bytes_max = 4 << 20;
+    start();
+    lane().table[0]["big"] = std::string(1 << 20, 'x');
+    auto socket = connect();
+    for (int i = 0; i < 64; i++)
+        socket->send(multibulk({"GET", "big"}));
+    for (int i = 0; i < 3000 && count(EDGE_BACKLOG_FULL) == 0; i++)
+        turn();
+    EXPECT_EQ(count(EDGE_BACKLOG_FULL), 1u);
+    auto other = connect();
+    EXPECT_EQ(exchange(*other, multibulk({"PING"}), "+PONG\r\n"), "+PONG\r\n");
+}
+
+TEST_F(Limits, ClientThatStopsReadingForAMinuteIsDropped)
+{
+    start();
+    lane().table[0]["big"] = std::string(1 << 20, 'x');
+    auto socket = connect(), idle = connect();
+    for (int i = 0; i < 8; i++)
+        socket->send(multibulk({"GET", "big"}));
+    for (int i = 0; i < 200; i++)
+        turn();
+    for (int i = 0; i < 59; i++)
+        turn(second);
+    EXPECT_EQ(count(EDGE_UNREAD), 0u);
+    for (int i = 0; i < 3; i++)
+        turn(second);
+    EXPECT_EQ(count(EDGE_UNREAD), 1u);
+    EXPECT_EQ(exchange(*idle, multibulk({"PING"}), "+PONG\r\n"), "+PONG\r\n");
+}
+
+TEST_F(Limits, ConnectionWithoutABufferForItsAnswersIsDropped)
+{
+    config.chunks = 16;
+    start();
+    lane().table[0]["big"] = std::string(1 << 20, 'x');
+    auto socket = connect();
+    socket->send(multibulk({"GET", "big"}));
+    pump(*socket, 1000);
+    EXPECT_TRUE(socket->ended);
+    EXPECT_EQ(count(EDGE_NO_CHUNK), 1u);
+    auto other = connect();
+    EXPECT_EQ(exchange(*other, multibulk({"ECHO", "x"}), bulk("x")), bulk("x"));
+}
+
+TEST_F(Limits, BigCommandsWaitForABigBuffer)
+{
+    config.big_inputs = 1;
+    start();
+    auto first = connect(), second_socket = connect();
+    std::string big = multibulk({"SET", "a", std::string(300000, 'a')});
+    first->send(big.substr(0, 200000));
+    for (int i = 0; i < 20; i++)
+        turn();
+    second_socket->send(multibulk({"SET", "b", std::string(300000, 'b')}));
+    for (int i = 0; i < 20; i++) {
+        second_socket->push();
+        turn();
+    }
+    EXPECT_GT(count(EDGE_INPUT_WAITED), 0u);
+    EXPECT_EQ(lane().table[0].size(), 0u);
+    first->send(big.substr(200000));
+    pump(*first, 5);
+    pump(*second_socket, 5);
+    EXPECT_EQ(first->received, "+OK\r\n");
+    EXPECT_EQ(second_socket->received, "+OK\r\n");
+    EXPECT_EQ(lane().table[0]["b"].size(), 300000u);
+}
+
+TEST_F(Limits, ClientsThatVanishLeaveNothingBehind)
+{
+    config.connections_max = 4;
+    config.chunks = 64;
+    start();
+    lane().hold_percent = 80;
+    lane().table[0]["v"] = std::string(5000, 'v');
+    for (int round = 0; round < 200; round++) {
+        auto socket = connect();
+        std::string stream;
+        for (int i = 0; i < 30; i++)
+            stream += i % 3 == 0 ? multibulk({"GET", "v"}) : multibulk({"MGET", "v", "w"});
+        socket->send(stream + "*3\r\n$3\r\n");
+        for (int i = 0; i < round % 5; i++)
+            turn();
+        socket->hang_up();
+        turn();
+    }
+    lane().hold_percent = 0;
+    for (int i = 0; i < 1000; i++)
+        turn(1000000);
+    std::vector<std::unique_ptr<Socket>> sockets;
+    for (int i = 0; i < 4; i++) {
+        sockets.push_back(connect());
+        std::string text(400000, 'x'); /* more than half of all chunks, four times in turn */
+        EXPECT_EQ(exchange(*sockets.back(), multibulk({"ECHO", text}), bulk(text)), bulk(text));
+    }
+}
+
+TEST_F(Limits, FrameThatDoesNotDecodeIsCounted)
+{
+    start();
+    auto socket = connect();
+    lane().silent = true;
+    socket->send(multibulk({"GET", "a"}));
+    turn();
+    frame frame;
+    ASSERT_EQ(duct_take(lane().duct, DUCT_LANE, &frame, 1), 1u);
+    memset(frame.data, 0xee, 100);
+    frame.bytes = 100;
+    duct_send(lane().duct, DUCT_LANE, &frame, 1);
+    turn();
+    EXPECT_EQ(count(EDGE_BAD_FRAME), 1u);
+}
+
+TEST_F(Limits, ReplyForNobodyIsCounted)
+{
+    start();
+    auto socket = connect();
+    lane().silent = true;
+    socket->send(multibulk({"GET", "a"}));
+    turn();
+    frame frame;
+    wire_writer writer;
+    wire_frame header = {};
+    wire_reply reply = {};
+    wire_result result = {};
+    reply.route = 0xfff0;
+    ASSERT_EQ(duct_take(lane().duct, DUCT_LANE, &frame, 1), 1u);
+    wire_frame_begin(&writer, frame.data, frame.capacity, &header);
+    ASSERT_TRUE(wire_put_reply(&writer, &reply));
+    ASSERT_TRUE(wire_put_result(&writer, 1, &result));
+    frame.bytes = writer.bytes;
+    duct_send(lane().duct, DUCT_LANE, &frame, 1);
+    turn();
+    EXPECT_EQ(count(EDGE_STRANGE_REPLY), 1u);
+}
+
+TEST_F(Limits, ThreadAnswersAndStops)
+{
+    start();
+    char error[EDGE_ERROR_MAX];
+    ASSERT_TRUE(edge_start(edge, error)) << error;
+    Socket socket(edge_port(edge));
+    socket.send(multibulk({"SET", "a", "1"}) + multibulk({"PING"}));
+    while (socket.received.size() < 12 && !socket.ended) {
+        lane().turn();
+        socket.pull();
+        std::this_thread::yield();
+    }
+    EXPECT_EQ(socket.received, "+OK\r\n+PONG\r\n");
+    uint64_t used_ns = edge_cpu_ns(edge);
+    EXPECT_GT(used_ns, 0u);
+    edge_stop(edge);
+    EXPECT_GE(edge_cpu_ns(edge), used_ns); /* what was burnt stays burnt */
+    edge_stop(edge); /* once more does no harm */
+}
+
+} // namespace

@@ -1,0 +1,202 @@
+/* admin.c: answers that only the node has: status as JSON, and the one bootstrap. Runs on the edge's thread. */
+#include "dataplane/node/internal.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *role_name(uint8_t role)
+{
+    static const char *const name[] = {"awaiting bootstrap", "follower", "precandidate", "candidate", "leader"};
+    return name[role < COUNT_OF(name) ? role : 0];
+}
+
+static const char *progress_name(uint8_t progress)
+{
+    static const char *const name[] = {"", "probe", "replicate", "needs_snapshot"};
+    return name[progress < COUNT_OF(name) ? progress : 0];
+}
+
+static json_t *hex(uint64_t value)
+{
+    char text[17];
+    (void)snprintf(text, sizeof text, "%016llx", (unsigned long long)value);
+    return json_string(text);
+}
+
+static json_t *whole(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static json_t *members_of(const struct lane_group_status *group)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; group->role == RAFT_LEADER && i < group->member_count; i++)
+        (void)json_array_append_new(list, json_pack("{s:i, s:s, s:o}", "id", group->member[i].id, "progress",
+                                                    progress_name(group->member[i].progress), "match",
+                                                    whole(group->member[i].match)));
+    return list;
+}
+
+static json_t *group_json(const struct lane_group_status *group)
+{
+    json_t *leader = group->leader == RAFT_NOBODY ? json_null() : json_integer(group->leader);
+    return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o}", "group", group->group,
+                     "role", role_name(group->role), "leader", leader, "term", whole(group->term), "commit",
+                     whole(group->commit), "applied", whole(group->applied), "last_index",
+                     whole(group->last_index), "keys", whole(group->keys), "sessions", (int)group->sessions,
+                     "votes_granted", whole(group->votes_granted), "log_first", whole(group->log_first), "digest",
+                     hex(group->digest), "members", members_of(group));
+}
+
+static void count_into(json_t *counters, const char *prefix, const char *name, uint64_t value)
+{
+    char key[96];
+    if (value == 0)
+        return;
+    (void)snprintf(key, sizeof key, "%s.%s", prefix, name);
+    json_int_t before = json_integer_value(json_object_get(counters, key));
+    (void)json_object_set_new(counters, key, json_integer(before + (json_int_t)value));
+}
+
+static void lane_counters_json(const struct node *node, uint32_t i, json_t *counters)
+{
+    const struct lane *lane = node->lane[i].lane;
+    uint64_t of_lane[LANE_EVENT_COUNT], of_raft[RAFT_EVENT_COUNT], of_wire[WIRE_REFUSAL_COUNT];
+    lane_counters(lane, of_lane);
+    lane_raft_counters(lane, of_raft);
+    lane_wire_counters(lane, of_wire);
+    for (uint32_t e = 0; e < LANE_EVENT_COUNT; e++)
+        count_into(counters, "lane", lane_event_name((enum lane_event)e), of_lane[e]);
+    for (uint32_t e = 0; e < RAFT_EVENT_COUNT; e++)
+        count_into(counters, "raft", raft_event_name((enum raft_event)e), of_raft[e]);
+    for (uint32_t e = 1; e < WIRE_REFUSAL_COUNT; e++)
+        count_into(counters, "wire", wire_refusal_name((enum wire_refusal)e), of_wire[e]);
+    const uint64_t *of_port = port_counters(port_queue_of(node->port, i));
+    for (uint32_t e = 0; e < PORT_EVENT_COUNT; e++)
+        count_into(counters, "port", port_event_name((enum port_event)e), of_port[e]);
+}
+
+static json_t *status_json(struct node *node)
+{
+    json_t *groups = json_array(), *counters = json_object();
+    for (uint16_t g = 0; g < node->config.group_count; g++) {
+        struct lane_group_status group;
+        if (node_group_status(node, g, &group))
+            (void)json_array_append_new(groups, group_json(&group));
+    }
+    for (uint32_t i = 0; i < node->config.lane_count; i++)
+        lane_counters_json(node, i, counters);
+    char line[PORT_REPORT_LINE_MAX];
+    node_port_line(node, line);
+    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:o}", "id", node->config.id, "incarnation",
+                     hex(node->incarnation), "cluster", hex(node->cluster_shown), "durability",
+                     storage_durability(node->lane[0].storage), "port", line, "groups", groups, "counters",
+                     counters);
+}
+
+static json_t *members_json(struct node *node)
+{
+    json_t *list = json_array();
+    (void)pthread_mutex_lock(&node->boot_lock);
+    for (uint32_t i = 0; i < node->boot_view.member_count; i++) {
+        const struct view_member *member = &node->boot_view.member[i];
+        char address[32];
+        (void)snprintf(address, sizeof address, "%u.%u.%u.%u:%u", member->ip >> 24, member->ip >> 16 & 255,
+                       member->ip >> 8 & 255, member->ip & 255, (unsigned)member->port[0]);
+        (void)json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:s}", "id", member->id, "incarnation",
+                                                    hex(member->incarnation), "address", address, "state",
+                                                    "voter"));
+    }
+    (void)pthread_mutex_unlock(&node->boot_lock);
+    return list;
+}
+
+static bool say(json_t *json, char *text, uint32_t capacity)
+{
+    size_t bytes = json_dumpb(json, text, capacity - 1, JSON_COMPACT);
+    json_decref(json);
+    if (bytes == 0 || bytes >= capacity) {
+        (void)snprintf(text, capacity, "the answer is too long");
+        return false;
+    }
+    text[bytes] = '\0';
+    return true;
+}
+
+/* "cluster-hex id=incarnation-hex,id=incarnation-hex,..." Returns how many members; 0: not well formed. */
+static uint32_t parse_members(const char *text, uint64_t *cluster, uint16_t *ids, uint64_t *incarnations)
+{
+    char *end;
+    uint32_t count = 0;
+    *cluster = strtoull(text, &end, 16);
+    while (*end == ' ' || (*end == ',' && count > 0)) {
+        unsigned long id = strtoul(end + 1, &end, 10);
+        if (*end != '=' || id == 0 || id >= RAFT_NOBODY || count == VIEW_MEMBERS_MAX)
+            return 0;
+        ids[count] = (uint16_t)id;
+        incarnations[count] = strtoull(end + 1, &end, 16);
+        if (incarnations[count] == 0 || (count > 0 && ids[count] <= ids[count - 1]))
+            return 0;
+        count++;
+    }
+    return *end == '\0' && *cluster != 0 ? count : 0;
+}
+
+static bool bootstrap(struct node *node, const char *argument, char *text, uint32_t capacity)
+{
+    uint16_t ids[VIEW_MEMBERS_MAX];
+    uint64_t incarnations[VIEW_MEMBERS_MAX], cluster;
+    uint32_t count = parse_members(argument, &cluster, ids, incarnations);
+    struct view view;
+    const char *why = NULL;
+    if (count == 0)
+        why = "wants: cluster-hex id=incarnation-hex,... with rising ids";
+    (void)pthread_mutex_lock(&node->boot_lock);
+    if (why == NULL && node->cluster_shown != 0)
+        why = "this node is in a cluster already; a member is replaced when membership is durable";
+    if (why == NULL && !node_bind(node, cluster, ids, incarnations, count, &view))
+        why = "this node, in this incarnation, is not among the members";
+    if (why == NULL) {
+        node->boot_view = view;
+        node->boot_asked = true;
+        node->cluster_shown = cluster;
+    }
+    (void)pthread_mutex_unlock(&node->boot_lock);
+    (void)snprintf(text, capacity, "%s", why == NULL ? "bootstrapped" : why);
+    return why == NULL;
+}
+
+static bool info(struct node *node, char *text, uint32_t capacity)
+{
+    struct lane_group_status group;
+    bool any = node_group_status(node, 0, &group);
+    (void)snprintf(text, capacity,
+                   "node_id:%u\r\nincarnation:%016llx\r\ndurability:%s\r\nrole:%s\r\nterm:%llu\r\n",
+                   (unsigned)node->config.id, (unsigned long long)node->incarnation,
+                   storage_durability(node->lane[0].storage), any ? role_name(group.role) : "unknown",
+                   any ? (unsigned long long)group.term : 0);
+    return true;
+}
+
+bool node_answer(void *context, enum edge_question question, const char *argument, char *text,
+                 uint32_t capacity)
+{
+    struct node *node = context;
+    switch (question) {
+    case EDGE_ASK_STATUS:
+        return say(status_json(node), text, capacity);
+    case EDGE_ASK_MEMBERS:
+        return say(members_json(node), text, capacity);
+    case EDGE_ASK_INCARNATION:
+        (void)snprintf(text, capacity, "%u %016llx", (unsigned)node->config.id,
+                       (unsigned long long)node->incarnation);
+        return true;
+    case EDGE_ASK_BOOTSTRAP:
+        return bootstrap(node, argument, text, capacity);
+    case EDGE_ASK_INFO:
+        return info(node, text, capacity);
+    }
+    return false;
+}

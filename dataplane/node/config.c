@@ -1,0 +1,400 @@
+#include "dataplane/node/config.h"
+
+#include "dataplane/port/open.h"
+#include "numa/base/bits.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+static const struct unit duration_unit[] = {
+    {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {NULL, 0}};
+static const struct unit size_unit[] = {
+    {"B", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}, {NULL, 0}};
+
+static bool with_unit(const char *text, const struct unit *units, uint64_t *value)
+{
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (end == text || *text == '-' || errno != 0)
+        return false;
+    while (*end == ' ')
+        end++;
+    for (const struct unit *unit = units; unit->name != NULL; unit++) {
+        if (strcmp(end, unit->name) == 0) {
+            *value = number * unit->factor;
+            return number <= UINT64_MAX / unit->factor;
+        }
+    }
+    return false;
+}
+
+bool config_duration_ns(const char *text, uint64_t *ns)
+{
+    return with_unit(text, duration_unit, ns);
+}
+
+bool config_size_bytes(const char *text, uint64_t *bytes)
+{
+    return with_unit(text, size_unit, bytes);
+}
+
+static bool whole(const char *text, uint64_t least, uint64_t most, uint64_t *value)
+{
+    char *end;
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    return end != text && *end == '\0' && *text != '-' && errno == 0 && *value >= least && *value <= most;
+}
+
+static bool address(const char *text, uint32_t *ip)
+{
+    struct in_addr parsed;
+    if (inet_pton(AF_INET, text, &parsed) != 1)
+        return false;
+    *ip = ntohl(parsed.s_addr);
+    return true;
+}
+
+bool config_endpoint(const char *text, uint32_t *ip, uint16_t *port)
+{
+    char host[32];
+    uint64_t number;
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || (size_t)(colon - text) >= sizeof host || !whole(colon + 1, 0, 65535, &number))
+        return false;
+    memcpy(host, text, (size_t)(colon - text));
+    host[colon - text] = '\0';
+    *port = (uint16_t)number;
+    return address(host, ip);
+}
+
+static bool network(const char *text, struct node_config *node)
+{
+    char host[32];
+    uint64_t bits;
+    const char *slash = strchr(text, '/');
+    if (slash == NULL || (size_t)(slash - text) >= sizeof host || !whole(slash + 1, 1, 32, &bits))
+        return false;
+    memcpy(host, text, (size_t)(slash - text));
+    host[slash - text] = '\0';
+    node->prefix_bits = (uint8_t)bits;
+    return address(host, &node->ip);
+}
+
+/* 1@10.1.0.1:7700,2@10.1.0.2:7700 */
+static bool members(const char *text, struct node_config *node)
+{
+    char copy[2048], *rest = copy, *one;
+    if (strlen(text) >= sizeof copy)
+        return false;
+    memcpy(copy, text, strlen(text) + 1);
+    node->member_count = 0;
+    while ((one = strsep(&rest, ",")) != NULL) {
+        uint32_t i = node->member_count;
+        uint64_t id;
+        char *at = strchr(one, '@');
+        if (at == NULL || i == VIEW_MEMBERS_MAX)
+            return false;
+        *at = '\0';
+        while (*one == ' ')
+            one++;
+        if (!whole(one, 1, RAFT_NOBODY - 1, &id) || (i > 0 && id <= node->member[i - 1]) ||
+            !config_endpoint(at + 1, &node->member_ip[i], &node->member_port[i]))
+            return false;
+        node->member[i] = (uint16_t)id;
+        node->member_count++;
+    }
+    return node->member_count > 0;
+}
+
+static bool choice(const char *text, const char *const *words, int *value)
+{
+    for (int i = 0; words[i] != NULL; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *value = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool copy_text(const char *text, char *to, size_t bytes)
+{
+    if (strlen(text) >= bytes)
+        return false;
+    memcpy(to, text, strlen(text) + 1);
+    return true;
+}
+
+static const char *const yes_no[] = {"no", "yes", NULL};
+
+static bool set_bool(const char *text, bool *value)
+{
+    int which = 0;
+    bool good = choice(text, yes_no, &which);
+    *value = which == 1;
+    return good;
+}
+
+static bool set_u16(const char *text, uint64_t least, uint64_t most, uint16_t *value)
+{
+    uint64_t number;
+    bool good = whole(text, least, most, &number);
+    *value = (uint16_t)number;
+    return good;
+}
+
+static bool set_node(struct node_file *file, const char *text)
+{
+    return set_u16(text, 1, RAFT_NOBODY - 1, &file->node.id);
+}
+
+static bool set_lanes(struct node_file *file, const char *text)
+{
+    return set_u16(text, 1, WIRE_LANES_MAX, &file->node.lane_count);
+}
+
+static bool set_groups(struct node_file *file, const char *text)
+{
+    return set_u16(text, 1, LANE_GROUPS_MAX, &file->node.group_count);
+}
+
+static bool set_members(struct node_file *file, const char *text)
+{
+    return members(text, &file->node);
+}
+
+static bool set_port_name(struct node_file *file, const char *text)
+{
+    bool pci = strlen(text) == 12 && text[4] == ':' && text[7] == ':' && text[10] == '.';
+    if (pci) {
+        (void)copy_text(text, file->nic, sizeof file->nic);
+        file->host.pci = true;
+    }
+    return copy_text(text, file->node.port_name, sizeof file->node.port_name);
+}
+
+static bool set_address(struct node_file *file, const char *text)
+{
+    return network(text, &file->node);
+}
+
+static bool set_gateway(struct node_file *file, const char *text)
+{
+    return address(text, &file->node.gateway_ip);
+}
+
+static bool set_udp_port(struct node_file *file, const char *text)
+{
+    return set_u16(text, 1, 65535 - WIRE_LANES_MAX, &file->node.udp_port);
+}
+
+static bool set_mtu(struct node_file *file, const char *text)
+{
+    return set_u16(text, 576, PORT_MTU_MAX, &file->node.mtu);
+}
+
+static bool set_capture(struct node_file *file, const char *text)
+{
+    return copy_text(text, file->capture, sizeof file->capture);
+}
+
+static bool set_heartbeat(struct node_file *file, const char *text)
+{
+    return config_duration_ns(text, &file->node.heartbeat_ns);
+}
+
+static bool set_election(struct node_file *file, const char *text)
+{
+    return config_duration_ns(text, &file->node.election_timeout_ns);
+}
+
+static bool set_election_max(struct node_file *file, const char *text)
+{
+    return config_duration_ns(text, &file->node.election_timeout_max_ns);
+}
+
+static bool set_lease(struct node_file *file, const char *text)
+{
+    return set_bool(text, &file->node.lease_reads);
+}
+
+static bool set_durability(struct node_file *file, const char *text)
+{
+    (void)file;
+    return strcmp(text, "volatile") == 0; /* the only one in this version, and it has to be said */
+}
+
+static bool set_log(struct node_file *file, const char *text)
+{
+    return config_size_bytes(text, &file->node.log_bytes) && is_power_of_two(file->node.log_bytes);
+}
+
+static bool set_keys(struct node_file *file, const char *text)
+{
+    uint64_t keys;
+    bool good = whole(text, 1024, 1u << 30, &keys) && is_power_of_two(keys);
+    file->node.state.keys_max = (uint32_t)keys;
+    return good;
+}
+
+static bool set_bytes(struct node_file *file, const char *text)
+{
+    return config_size_bytes(text, &file->node.state.bytes_max);
+}
+
+static bool set_session_ttl(struct node_file *file, const char *text)
+{
+    uint64_t ns;
+    bool good = config_duration_ns(text, &ns);
+    file->node.state.session_ttl_ms = ns / 1000000;
+    return good && ns >= 1000000;
+}
+
+static bool set_listen(struct node_file *file, const char *text)
+{
+    file->node.resp = strcmp(text, "off") != 0;
+    return !file->node.resp || config_endpoint(text, &file->node.resp_ip, &file->node.resp_port);
+}
+
+static bool set_cores(struct node_file *file, const char *text)
+{
+    uint64_t cores;
+    bool good = whole(text, 1, HOST_CORES_MAX, &cores);
+    file->host.cores = (uint32_t)cores;
+    return good;
+}
+
+static bool set_idle(struct node_file *file, const char *text)
+{
+    static const char *const words[] = {"yield", "spin", "sleep", NULL};
+    int which = 0;
+    bool good = choice(text, words, &which);
+    file->host.idle = (enum idle_policy)which;
+    return good;
+}
+
+static bool set_huge(struct node_file *file, const char *text)
+{
+    static const char *const words[] = {"auto", "none", "required", NULL};
+    int which = 0;
+    bool good = choice(text, words, &which);
+    file->host.huge = (enum huge_policy)which;
+    return good;
+}
+
+static bool set_pci(struct node_file *file, const char *text)
+{
+    return set_bool(text, &file->host.pci);
+}
+
+static bool set_eal(struct node_file *file, const char *text)
+{
+    return copy_text(text, file->eal, sizeof file->eal);
+}
+
+struct key {
+    const char *section;
+    const char *name;
+    bool (*set)(struct node_file *, const char *);
+    const char *wants;
+};
+
+static const struct key keys[] = {
+    {"node", "id", set_node, "a number from 1 to 65534"},
+    {"node", "lanes", set_lanes, "a number from 1 to 16"},
+    {"node", "groups", set_groups, "a number from 1 to 64"},
+    {"cluster", "members", set_members, "id@address:port,... with rising ids"},
+    {"port", "name", set_port_name, "ring, a DPDK device such as net_af_packet0,iface=dp0, or a PCI address"},
+    {"port", "address", set_address, "an IPv4 address with its prefix, such as 10.1.0.1/24"},
+    {"port", "gateway", set_gateway, "an IPv4 address"},
+    {"port", "udp_port", set_udp_port, "a UDP port"},
+    {"port", "mtu", set_mtu, "bytes from 576 to 9600, without a unit"},
+    {"port", "capture", set_capture, "a path for pcap files"},
+    {"raft", "heartbeat", set_heartbeat, "a duration with its unit, such as 20ms"},
+    {"raft", "election_timeout", set_election, "a duration with its unit, such as 100ms"},
+    {"raft", "election_timeout_max", set_election_max, "a duration with its unit, such as 200ms"},
+    {"raft", "lease_reads", set_lease, "yes or no"},
+    {"storage", "durability", set_durability, "volatile, the only durability of this version"},
+    {"storage", "log", set_log, "a power of two with its unit, such as 64MiB"},
+    {"state", "keys", set_keys, "a power of two from 1024 on"},
+    {"state", "bytes", set_bytes, "a size with its unit, such as 512MiB"},
+    {"state", "session_ttl", set_session_ttl, "a duration with its unit, such as 60s"},
+    {"resp", "listen", set_listen, "address:port, or off"},
+    {"host", "cores", set_cores, "a number from 1 to 16"},
+    {"host", "idle", set_idle, "yield, spin or sleep"},
+    {"host", "huge", set_huge, "auto, none or required"},
+    {"host", "pci", set_pci, "yes or no"},
+    {"host", "eal", set_eal, "arguments for EAL, separated by blanks"},
+};
+
+struct reading {
+    struct node_file *file;
+    char *error; /* what is wrong with the line that the parser will name */
+};
+
+static int take_line(void *context, const char *section, const char *name, const char *value)
+{
+    struct reading *reading = context;
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0)
+            continue;
+        if (keys[i].set(reading->file, value))
+            return 1;
+        (void)snprintf(reading->error, HOST_ERROR_MAX, "[%s] %s = %.60s: wants %s", section, name, value,
+                       keys[i].wants);
+        return 0;
+    }
+    (void)snprintf(reading->error, HOST_ERROR_MAX, "[%.40s] %.40s: there is no such key", section, name);
+    return 0;
+}
+
+static const char *inconsistent(const struct node_file *file)
+{
+    const struct node_config *node = &file->node;
+    if (node->heartbeat_ns == 0 || node->heartbeat_ns * 2 > node->election_timeout_ns)
+        return "[raft] election_timeout must be at least twice the heartbeat";
+    if (node->election_timeout_max_ns < node->election_timeout_ns)
+        return "[raft] election_timeout_max must not be below election_timeout";
+    for (uint32_t i = 0; i < node->member_count; i++)
+        if (node->member[i] == node->id)
+            return node->ip == node->member_ip[i] && node->udp_port == node->member_port[i]
+                       ? NULL
+                       : "[cluster] members gives this node another address than [port] does";
+    return "[cluster] members does not name this node's id";
+}
+
+bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR_MAX])
+{
+    char wrong[HOST_ERROR_MAX] = "not of the form key = value";
+    struct reading reading = {.file = file, .error = wrong};
+    memset(file, 0, sizeof *file);
+    host_config_defaults(&file->host);
+    node_config_defaults(&file->node);
+    int line = ini_parse(path, take_line, &reading);
+    const char *why = line < 0 ? strerror(errno) : line > 0 ? wrong : inconsistent(file);
+    if (why != NULL) {
+        char where[16] = "";
+        if (line > 0)
+            (void)snprintf(where, sizeof where, ":%d", line);
+        (void)snprintf(error, HOST_ERROR_MAX, "%.64s%s: %.160s", path, where, why);
+        return false;
+    }
+    file->host.lanes = file->node.lane_count;
+    file->host.groups = file->node.group_count;
+    file->host.mtu = file->node.mtu;
+    file->host.port_name = file->node.port_name;
+    file->host.nic = file->nic[0] != '\0' ? file->nic : NULL;
+    file->host.eal_arguments = file->eal[0] != '\0' ? file->eal : NULL;
+    file->node.capture_path = file->capture[0] != '\0' ? file->capture : NULL;
+    return true;
+}

@@ -1,0 +1,112 @@
+/* internal.h: what the files of this folder share. Shape, memory, threads: see host.h. */
+#ifndef DATAPLANE_NODE_INTERNAL_H
+#define DATAPLANE_NODE_INTERNAL_H
+
+#include "dataplane/edge/edge.h"
+#include "dataplane/node/host.h"
+#include "dataplane/port/eal.h"
+#include "numa/base/assert.h"
+#include "numa/base/bits.h"
+#include "numa/memory.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define CORE_SEATS_MAX    64u
+#define HOST_PORTS_MAX    (HOST_NODES_MAX + HOST_CORES_MAX)
+#define HOST_CONTROL_NS   500000u
+#define DUCT_FRAMES       1024u
+#define ALL_ROOMS         ((1u << ROOM_COUNT) - 1)
+
+/* A lane, or some rooms of one, on a core. Control asks for LEAVING; the core says LEFT. */
+enum seat_state { SEAT_FREE, SEAT_POLLED, SEAT_LEAVING, SEAT_LEFT };
+
+struct seat {
+    struct lane *lane;
+    uint32_t rooms;
+    _Atomic uint32_t state;
+};
+
+struct core {
+    CACHE_ALIGNED struct seat seat[CORE_SEATS_MAX];
+    _Atomic uint32_t seat_count;
+    _Atomic bool stop;
+    _Atomic bool running;
+    bool yields;
+    enum idle_policy idle;
+    uint32_t lcore;
+    clockid_t cpu_clock;
+    /* client cores */
+    int (*client)(void *);
+    void *client_argument;
+};
+
+struct region {
+    void *memory;
+    size_t bytes;
+};
+
+struct node_lane {
+    struct lane *lane;
+    struct duct *duct;
+    struct storage *storage;
+    struct region region;
+};
+
+struct node {
+    struct node_config config;
+    struct host *host;
+    uint64_t incarnation;
+    uint32_t replica; /* in the placement */
+    bool alive;
+    struct port *port;
+    struct view_cell *view_cell;
+    struct view view; /* control's copy, published when it changes */
+    struct region region;
+    struct node_lane lane[WIRE_LANES_MAX];
+    struct edge *edge;
+    struct region edge_region;
+    /* Bootstrap by the operator comes in on the edge's thread and is published by control's. */
+    pthread_mutex_t boot_lock;
+    bool boot_asked;
+    struct view boot_view;
+    uint64_t cluster_shown; /* 0: awaiting bootstrap */
+};
+
+struct host {
+    struct host_config config;
+    struct topology topology;
+    struct placement placement;
+    struct port_wire *wire;
+    struct core core[HOST_CORES_MAX];   /* servers, by worker of the placement */
+    struct core client[HOST_CORES_MAX];
+    struct port *client_port[HOST_CORES_MAX];
+    uint32_t client_port_count;
+    struct node *node[HOST_NODES_MAX];
+    uint32_t node_count;
+    clockid_t control_clock;
+    bool running;
+};
+
+/* core.c */
+int core_run(void *core);
+int core_run_client(void *core);
+void core_seat_add(struct core *, struct lane *, uint32_t rooms);
+void core_seat_leave(struct core *, const struct lane *); /* returns when the core has left it */
+
+/* node.c */
+struct node *node_create(struct host *, const struct node_config *, uint32_t replica, char *error);
+void node_seat(struct node *);
+void node_destroy(struct node *);
+/* control.c */
+void node_publish(struct node *);
+bool node_bind(struct node *, uint64_t cluster, const uint16_t *ids, const uint64_t *incarnations,
+               uint32_t count, struct view *view);
+void node_control(struct node *);
+/* admin.c */
+bool node_answer(void *node, enum edge_question question, const char *argument, char *text,
+                 uint32_t capacity);
+
+uint64_t host_random(void);
+
+#endif

@@ -1,0 +1,156 @@
+/* bootstrap.c: the first configuration of a cluster: every node is told the same (id, incarnation) pairs. */
+#include "dataplane/operator/operator.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+struct candidate {
+    const char *endpoint;
+    struct operator_connection connection;
+    unsigned id;
+    uint64_t incarnation;
+    uint64_t cluster; /* 0: in none yet */
+};
+
+static bool ask_incarnation(struct candidate *node)
+{
+    static const char *const words[] = {"QUORATE", "INCARNATION"};
+    struct operator_reply reply = operator_ask(&node->connection, 2, words);
+    if (reply.type == REPLY_TEXT &&
+        sscanf(reply.text, "%u %" SCNx64, &node->id, &node->incarnation) == 2 && node->id > 0 &&
+        node->incarnation != 0)
+        return true;
+    (void)fprintf(stderr, "quorate: %s: does not say its incarnation: %s\n", node->endpoint,
+                  reply.text);
+    return false;
+}
+
+static bool ask_cluster(struct candidate *node)
+{
+    static const char *const words[] = {"QUORATE", "STATUS"};
+    struct operator_reply reply = operator_ask(&node->connection, 2, words);
+    json_t *status = reply.type == REPLY_TEXT ? json_loadb(reply.text, reply.bytes, 0, NULL) : NULL;
+    const char *cluster = json_string_value(json_object_get(status, "cluster"));
+    char *end = NULL;
+    node->cluster = cluster == NULL ? 0 : strtoull(cluster, &end, 16);
+    bool clear = cluster != NULL && end != cluster && *end == '\0';
+    json_decref(status);
+    if (!clear)
+        (void)fprintf(stderr, "quorate: %s: does not say whether it is in a cluster\n",
+                      node->endpoint);
+    return clear;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    unsigned left = ((const struct candidate *)a)->id, right = ((const struct candidate *)b)->id;
+    return (left > right) - (left < right);
+}
+
+/* All must answer, with different ids, and none may be in another cluster. */
+static int check(struct candidate *nodes, uint32_t count, uint64_t wanted)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const char *why;
+        if (!operator_open(&nodes[i].connection, nodes[i].endpoint, &why)) {
+            (void)fprintf(stderr, "quorate: %s: %s; nothing was changed\n", nodes[i].endpoint, why);
+            return EX_UNAVAILABLE;
+        }
+        if (!ask_incarnation(&nodes[i]) || !ask_cluster(&nodes[i]))
+            return EX_UNAVAILABLE;
+        if (nodes[i].cluster != 0 && nodes[i].cluster != wanted) {
+            (void)fprintf(stderr,
+                          "quorate: %s: node %u is in cluster %016" PRIx64
+                          " already; nothing was changed\n",
+                          nodes[i].endpoint, nodes[i].id, nodes[i].cluster);
+            return EX_DATAERR;
+        }
+    }
+    qsort(nodes, count, sizeof *nodes, by_id);
+    for (uint32_t i = 1; i < count; i++)
+        if (nodes[i].id == nodes[i - 1].id) {
+            (void)fprintf(stderr, "quorate: %s and %s are both node %u; nothing was changed\n",
+                          nodes[i - 1].endpoint, nodes[i].endpoint, nodes[i].id);
+            return EX_DATAERR;
+        }
+    return EX_OK;
+}
+
+static bool draw(uint64_t *cluster)
+{
+    while (*cluster == 0)
+        if (getrandom(cluster, sizeof *cluster, 0) != (ssize_t)sizeof *cluster)
+            return false;
+    return true;
+}
+
+static void say(const struct operator_options *options, const struct candidate *node,
+                uint64_t cluster, const char *what)
+{
+    if (options->output == OUTPUT_JSON)
+        (void)printf("{\"id\":%u,\"incarnation\":\"%016" PRIx64 "\",\"cluster\":\"%016" PRIx64
+                     "\",\"did\":\"%s\"}\n",
+                     node->id, node->incarnation, cluster, what);
+    else
+        (void)printf("node %u at %s, incarnation %016" PRIx64 ": %s\n", node->id, node->endpoint,
+                     node->incarnation, what);
+}
+
+static int tell(const struct operator_options *options, struct candidate *nodes, uint32_t count,
+                uint64_t cluster)
+{
+    char name[17], members[OPERATOR_ENDPOINTS_MAX * 32];
+    int at = 0;
+    (void)snprintf(name, sizeof name, "%016" PRIx64, cluster);
+    for (uint32_t i = 0; i < count; i++)
+        at += snprintf(members + at, sizeof members - (size_t)at, "%s%u=%016" PRIx64,
+                       i == 0 ? "" : ",", nodes[i].id, nodes[i].incarnation);
+    const char *const words[] = {"QUORATE", "BOOTSTRAP", name, members};
+    uint32_t failed = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (nodes[i].cluster == cluster) {
+            say(options, &nodes[i], cluster, "in it already");
+            continue;
+        }
+        struct operator_reply reply = operator_ask(&nodes[i].connection, 4, words);
+        if (reply.type != REPLY_TEXT && reply.type != REPLY_STATUS) {
+            (void)fprintf(stderr, "quorate: %s: %s\n", nodes[i].endpoint, reply.text);
+            failed++;
+            continue;
+        }
+        say(options, &nodes[i], cluster, "bootstrapped");
+    }
+    if (failed != 0) {
+        (void)fprintf(
+            stderr,
+            "quorate: %u of %u nodes were not reached: mend them, then run bootstrap again "
+            "with --cluster %s\n",
+            failed, count, name);
+        return EX_TEMPFAIL;
+    }
+    if (options->output != OUTPUT_JSON)
+        (void)printf("cluster %s has %u members\n", name, count);
+    return EX_OK;
+}
+
+int operator_bootstrap(const struct operator_options *options)
+{
+    static struct candidate nodes[OPERATOR_ENDPOINTS_MAX];
+    uint64_t cluster = options->cluster;
+    uint32_t count = options->endpoint_count;
+    for (uint32_t i = 0; i < count; i++)
+        nodes[i] = (struct candidate){.endpoint = options->endpoint[i], .connection.fd = -1};
+    int code = check(nodes, count, cluster);
+    if (code == EX_OK && !draw(&cluster)) {
+        (void)fprintf(stderr, "quorate: the kernel gives no random number\n");
+        code = EX_OSERR;
+    }
+    if (code == EX_OK)
+        code = tell(options, nodes, count, cluster);
+    for (uint32_t i = 0; i < count; i++)
+        operator_close(&nodes[i].connection);
+    return code;
+}

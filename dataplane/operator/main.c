@@ -1,0 +1,185 @@
+/* quorate: the operator's command. Parses, finds the verb, leaves with its exit code. */
+#include "dataplane/operator/operator.h"
+
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *argp_program_version = "quorate " QUORATE_VERSION;
+
+static const char doc[] = "Asks and tells the nodes of a cluster, over their RESP edges.\v"
+                          "Verbs:\n"
+                          "  status                 every endpoint's node and groups\n"
+                          "  member list            the cluster's members\n"
+                          "  ping                   round trip to every endpoint\n"
+                          "  put KEY VALUE          get KEY          del KEY\n"
+                          "  cas KEY OLD NEW        incr KEY [AMOUNT]\n"
+                          "  bootstrap              makes one cluster of all endpoints\n"
+                          "  plan                   which room runs on which core\n"
+                          "\n"
+                          "Reads and writes go through the first endpoint that answers. Before an "
+                          "argument that begins with a minus, "
+                          "write --. Exit status: 0; 64 usage; 65 the answer is no (no such key, "
+                          "not swapped, refused); 69 nobody "
+                          "answered, or the outcome is unknown; 75 not executed, try again.";
+
+enum option_key { KEY_ENDPOINTS = 0x100, KEY_CLUSTER, KEY_TOPOLOGY, KEY_NIC, KEY_LANES };
+
+static const struct argp_option option_list[] = {
+    {"output", 'o', "table|json|simple", 0, "how answers are printed (default: table)", 0},
+    {"endpoints", KEY_ENDPOINTS, "HOST:PORT,...", 0,
+     "RESP edges (default: QUORATE_ENDPOINTS, else " OPERATOR_DEFAULT_ENDPOINT ")", 0},
+    {"cluster", KEY_CLUSTER, "HEX", 0,
+     "bootstrap: finish one that reached only some nodes, under its name", 1},
+    {"topology", KEY_TOPOLOGY, "XML|SYNTHETIC", 0,
+     "plan: a machine that lstopo described, or \"pack:2 core:8 pu:2\" (default: this one)", 1},
+    {"nic", KEY_NIC, "PCI", 0, "plan: address of the network card", 1},
+    {"lanes", KEY_LANES, "N", 0, "plan: polling pipelines (default: 1)", 1},
+    {0},
+};
+
+struct verb {
+    const char *name;
+    const char *second; /* NULL: the verb is one word */
+    uint32_t words;     /* with all arguments; 0: the verb looks itself */
+    operator_verb *run; /* NULL: not in this version */
+};
+
+static const struct verb verbs[] = {
+    {"status", NULL, 1, operator_status},
+    {"member", "list", 2, operator_members},
+    {"ping", NULL, 1, operator_ping},
+    {"put", NULL, 0, operator_key},
+    {"get", NULL, 0, operator_key},
+    {"del", NULL, 0, operator_key},
+    {"cas", NULL, 0, operator_key},
+    {"incr", NULL, 0, operator_key},
+    {"bootstrap", NULL, 1, operator_bootstrap},
+    {"plan", NULL, 1, operator_plan},
+    {"member", "add", 0, NULL},
+    {"member", "remove", 0, NULL},
+    {"member", "promote", 0, NULL},
+    {"move-leader", NULL, 0, NULL},
+    {"snapshot", NULL, 0, NULL},
+    {"watch", NULL, 0, NULL},
+    {"keygen", NULL, 0, NULL},
+    {"top", NULL, 0, NULL},
+};
+
+bool operator_endpoints(struct operator_options *options, const char *list)
+{
+    options->endpoint_count = 0;
+    for (const char *at = list;; at++) {
+        size_t bytes = strcspn(at, ",");
+        if (bytes == 0 || bytes >= OPERATOR_ENDPOINT_MAX ||
+            options->endpoint_count == OPERATOR_ENDPOINTS_MAX)
+            return false;
+        char *to = options->endpoint[options->endpoint_count++];
+        memcpy(to, at, bytes);
+        to[bytes] = '\0';
+        at += bytes;
+        if (*at == '\0')
+            return true;
+    }
+}
+
+static void parse_output(struct operator_options *options, const char *text,
+                         const struct argp_state *state)
+{
+    static const char *const names[] = {"table", "json", "simple"};
+    for (uint32_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(text, names[i]) == 0) {
+            options->output = (enum operator_output)i;
+            return;
+        }
+    argp_error(state, "an output is table, json or simple");
+}
+
+static unsigned long long parse_number(const char *text, int base, unsigned long long max,
+                                       const struct argp_state *state)
+{
+    char *end;
+    unsigned long long value = strtoull(text, &end, base);
+    if (end == text || *end != '\0' || value == 0 || value > max)
+        argp_error(state, "'%s' is no acceptable number", text);
+    return value;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    struct operator_options *options = state->input;
+    switch (key) {
+    case 'o':
+        parse_output(options, text, state);
+        return 0;
+    case KEY_ENDPOINTS:
+        if (!operator_endpoints(options, text))
+            argp_error(state, "endpoints are HOST:PORT,HOST:PORT,...");
+        return 0;
+    case KEY_CLUSTER:
+        options->cluster = parse_number(text, 16, UINT64_MAX, state);
+        return 0;
+    case KEY_TOPOLOGY:
+        options->topology = text;
+        return 0;
+    case KEY_NIC:
+        options->nic = text;
+        return 0;
+    case KEY_LANES:
+        options->lanes = (uint32_t)parse_number(text, 10, 64, state);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (options->word_count == OPERATOR_ARGUMENTS_MAX)
+            argp_error(state, "too many arguments");
+        options->word[options->word_count++] = text;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_usage(state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct verb *find(const struct operator_options *options)
+{
+    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+        bool first = strcmp(verbs[i].name, options->word[0]) == 0;
+        bool second = verbs[i].second == NULL ||
+                      (options->word_count > 1 && strcmp(verbs[i].second, options->word[1]) == 0);
+        if (first && second)
+            return &verbs[i];
+    }
+    return NULL;
+}
+
+int main(int count, char **words)
+{
+    static struct operator_options options = {.lanes = 1};
+    static const struct argp parser = {option_list, parse, "VERB [ARGUMENT...]", doc, NULL,
+                                       NULL,        NULL};
+    const char *from_environment = getenv("QUORATE_ENDPOINTS");
+    if (!operator_endpoints(&options, from_environment != NULL && from_environment[0] != '\0'
+                                          ? from_environment
+                                          : OPERATOR_DEFAULT_ENDPOINT)) {
+        (void)fprintf(stderr, "quorate: QUORATE_ENDPOINTS is not HOST:PORT,HOST:PORT,...\n");
+        return EX_USAGE;
+    }
+    argp_parse(&parser, count, words, ARGP_IN_ORDER, NULL, &options);
+    const struct verb *verb = find(&options);
+    if (verb == NULL || (verb->words != 0 && verb->words != options.word_count)) {
+        (void)fprintf(stderr, "quorate: %s '%s'; see --help\n",
+                      verb == NULL ? "there is no verb" : "too many arguments for",
+                      options.word[0]);
+        return EX_USAGE;
+    }
+    if (verb->run == NULL) {
+        (void)fprintf(stderr, "quorate: not in this version: %s%s%s\n", verb->name,
+                      verb->second == NULL ? "" : " ", verb->second == NULL ? "" : verb->second);
+        return EX_UNAVAILABLE;
+    }
+    int code = verb->run(&options);
+    if (fflush(stdout) != 0)
+        return EX_OSERR;
+    return code;
+}

@@ -1,0 +1,65 @@
+/* operator.h: what the verbs of `quorate` share. For this folder alone.
+ *
+ * Shape: main.c parses, finds the verb, and leaves with the verb's exit code; each verb opens its connections, asks,
+ * and prints to standard output; what went wrong goes to standard error in one sentence.
+ * Memory: static options; JSON is jansson's. Threads: one. Time: see connection.h.
+ * Limits: OPERATOR_ENDPOINTS_MAX endpoints. Refusals: exit codes of sysexits.h: 64 usage, 65 the answer is no,
+ * 69 nobody answers or outcome unknown or not in this version, 70 an answer that makes no sense, 75 try again.
+ * Cost: not measured.
+ */
+#ifndef DATAPLANE_OPERATOR_OPERATOR_H
+#define DATAPLANE_OPERATOR_OPERATOR_H
+
+#include "dataplane/operator/connection.h"
+
+#include <stdio.h>
+#include <sysexits.h>
+
+#define OPERATOR_ENDPOINTS_MAX    64u
+#define OPERATOR_DEFAULT_ENDPOINT "127.0.0.1:6379"
+
+enum operator_output { OUTPUT_TABLE = 0, OUTPUT_JSON, OUTPUT_SIMPLE };
+
+struct operator_options {
+    enum operator_output output;
+    uint32_t endpoint_count;
+    char endpoint[OPERATOR_ENDPOINTS_MAX][OPERATOR_ENDPOINT_MAX];
+    uint64_t cluster; /* bootstrap: 0 draws one */
+    const char *topology;
+    const char *nic;
+    uint32_t lanes;
+    uint32_t word_count; /* the verb and its arguments */
+    const char *word[OPERATOR_ARGUMENTS_MAX];
+};
+
+typedef int operator_verb(const struct operator_options *options);
+
+/* Comma-separated. False: one is empty or too long, or there are too many. */
+bool operator_endpoints(struct operator_options *options, const char *list);
+
+operator_verb operator_status, operator_members, operator_key, operator_ping, operator_bootstrap,
+    operator_plan;
+
+/* ---- table.c: columns as wide as they must be --------------------------------------------------- */
+
+#define OPERATOR_COLUMNS_MAX 16u
+#define OPERATOR_ROWS_MAX    4096u
+#define OPERATOR_CELL_MAX    48u
+
+struct operator_table {
+    uint32_t columns;
+    uint32_t rows;
+    const char *title[OPERATOR_COLUMNS_MAX];
+    char (*cell)[OPERATOR_COLUMNS_MAX][OPERATOR_CELL_MAX]; /* one row after the other */
+};
+
+/* NULL-terminated titles; a full or failed table keeps what it has. */
+void operator_table_init(struct operator_table *table, const char *const *titles);
+/* The row to fill with operator_cell; false: no room for another. */
+bool operator_table_row(struct operator_table *table);
+__attribute__((format(printf, 3, 4))) void operator_cell(struct operator_table *table,
+                                                         uint32_t column, const char *format, ...);
+/* OUTPUT_TABLE with titles in columns, OUTPUT_SIMPLE tab-separated without. Frees the rows. */
+void operator_table_print(struct operator_table *table, enum operator_output output, FILE *out);
+
+#endif

@@ -1,0 +1,439 @@
+/* The program itself, run against nodes that answer what the test says. */
+#include <gtest/gtest.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace
+{
+
+std::string bulk(const std::string &text)
+{
+    return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+}
+
+/* Answers each command by its words, blank-separated, or by its first two; without an answer it hangs up. */
+class FakeNode
+{
+  public:
+    std::map<std::string, std::string> answers;
+
+    FakeNode()
+    {
+        sockaddr_in address = {};
+        socklen_t bytes = sizeof address;
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        EXPECT_EQ(bind(listening, reinterpret_cast<sockaddr *>(&address), sizeof address), 0);
+        EXPECT_EQ(listen(listening, 8), 0);
+        getsockname(listening, reinterpret_cast<sockaddr *>(&address), &bytes);
+        name = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+        EXPECT_EQ(pipe(stop), 0);
+    }
+    ~FakeNode()
+    {
+        if (thread.joinable()) {
+            EXPECT_EQ(write(stop[1], "x", 1), 1);
+            thread.join();
+        }
+        for (int fd : {listening, stop[0], stop[1]})
+            close(fd);
+    }
+    std::string start()
+    {
+        thread = std::thread([this] { serve(); });
+        return name;
+    }
+    std::vector<std::string> heard()
+    {
+        std::lock_guard<std::mutex> guard(lock);
+        return commands;
+    }
+
+  private:
+    int listening, stop[2];
+    std::string name;
+    std::thread thread;
+    std::mutex lock;
+    std::vector<std::string> commands;
+
+    bool wait(int fd) const
+    {
+        pollfd waiting[2] = {{fd, POLLIN, 0}, {stop[0], POLLIN, 0}};
+        return poll(waiting, 2, -1) > 0 && waiting[1].revents == 0;
+    }
+    void serve()
+    {
+        while (wait(listening)) {
+            int fd = accept(listening, nullptr, nullptr);
+            talk(fd);
+            close(fd);
+        }
+    }
+    void talk(int fd)
+    {
+        std::string input, words;
+        while (wait(fd)) {
+            char bytes[4096];
+            ssize_t got = recv(fd, bytes, sizeof bytes, 0);
+            if (got <= 0)
+                return;
+            input.append(bytes, static_cast<size_t>(got));
+            while (take(&input, &words)) {
+                std::lock_guard<std::mutex> guard(lock);
+                commands.push_back(words);
+                std::string answer = answer_to(words);
+                if (answer.empty())
+                    return;
+                EXPECT_EQ(send(fd, answer.data(), answer.size(), MSG_NOSIGNAL),
+                          static_cast<ssize_t>(answer.size()));
+            }
+        }
+    }
+    std::string answer_to(const std::string &words) const
+    {
+        size_t second = words.find(' ', words.find(' ') + 1);
+        for (const std::string &question : {words, words.substr(0, second)})
+            if (answers.count(question) != 0)
+                return answers.at(question);
+        return "";
+    }
+    static bool take(std::string *input, std::string *words)
+    {
+        std::istringstream stream(*input);
+        std::string line;
+        size_t used = 0;
+        auto next = [&] {
+            bool whole = static_cast<bool>(std::getline(stream, line)) && !stream.eof();
+            used += line.size() + 1;
+            return whole;
+        };
+        if (!next())
+            return false;
+        words->clear();
+        for (int left = std::stoi(line.substr(1)); left > 0; left--) {
+            if (!next() || !next())
+                return false;
+            *words += (words->empty() ? "" : " ") + line.substr(0, line.size() - 1);
+        }
+        input->erase(0, used);
+        return true;
+    }
+};
+
+struct Result {
+    int code;
+    std::string output;
+    std::string errors;
+};
+
+Result quorate(const std::string &arguments, const std::string &environment = "")
+{
+    const char *program = getenv("QUORATE_PROGRAM");
+    std::string errors = testing::TempDir() + "quorate_errors." + std::to_string(getpid());
+    std::string command = environment + " " + (program == nullptr ? "quorate" : program) + " " +
+                          arguments + " 2>" + errors;
+    Result result = {-1, "", ""};
+    FILE *pipe = popen(command.c_str(), "r");
+    char bytes[4096];
+    for (size_t got; (got = fread(bytes, 1, sizeof bytes, pipe)) > 0;)
+        result.output.append(bytes, got);
+    int status = pclose(pipe);
+    result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    std::ostringstream text;
+    text << std::ifstream(errors).rdbuf();
+    result.errors = text.str();
+    unlink(errors.c_str());
+    return result;
+}
+
+const std::string nobody = "127.0.0.1:1"; /* tcpmux: no test machine listens there */
+
+TEST(Operator, HelpAndVersionNeedNoNode)
+{
+    EXPECT_EQ(quorate("--version").output.rfind("quorate ", 0), 0u);
+    Result help = quorate("--help");
+    EXPECT_EQ(help.code, 0);
+    for (const char *word : {"status", "bootstrap", "--endpoints", "QUORATE_ENDPOINTS", "plan"})
+        EXPECT_NE(help.output.find(word), std::string::npos) << word;
+}
+
+TEST(Operator, UsageErrorsAreSixtyFour)
+{
+    for (const char *arguments :
+         {"", "nonsense", "status more", "get", "put a", "cas a b", "member",
+          "get a b c d e f g h i", "-o yaml status", "--lanes 0 plan",
+          "--endpoints a:1,,b:2 status", "--cluster xyz bootstrap", "--wrong"})
+        EXPECT_EQ(quorate(arguments).code, 64) << arguments;
+    EXPECT_EQ(quorate("status", "QUORATE_ENDPOINTS=,").code, 64);
+}
+
+TEST(Operator, WhatIsNotInThisVersionIsSaid)
+{
+    for (const char *verb : {"move-leader", "snapshot save x", "watch k", "keygen", "top",
+                             "member add 4", "member remove 4", "member promote 4"}) {
+        Result result = quorate(verb);
+        EXPECT_EQ(result.code, 69) << verb;
+        EXPECT_NE(result.errors.find("not in this version"), std::string::npos) << result.errors;
+    }
+}
+
+TEST(Operator, KeysGoThroughTheFirstNodeThatAnswers)
+{
+    FakeNode node;
+    node.answers = {
+        {"SET a 1", "+OK\r\n"},   {"GET a", bulk("one\r\ntwo")}, {"GET missing", "$-1\r\n"},
+        {"DEL a", ":1\r\n"},      {"CAS a 1 2", ":1\r\n"},       {"CAS a 1 3", ":0\r\n"},
+        {"INCRBY n 1", ":7\r\n"}, {"INCRBY n -5", ":2\r\n"},     {"GET empty", bulk("")}};
+    std::string endpoints = " --endpoints " + nobody + "," + node.start();
+    Result put = quorate("put a 1" + endpoints);
+    EXPECT_EQ(put.code, 0);
+    EXPECT_EQ(put.output, "OK\n");
+    EXPECT_NE(put.errors.find(nobody), std::string::npos);
+    EXPECT_EQ(quorate("get a" + endpoints).output, "one\r\ntwo\n");
+    EXPECT_EQ(quorate("get empty" + endpoints).output, "\n");
+    EXPECT_EQ(quorate("get missing" + endpoints).code, 65);
+    EXPECT_EQ(quorate("get missing" + endpoints).output, "");
+    EXPECT_EQ(quorate("del a" + endpoints).output, "1\n");
+    EXPECT_EQ(quorate("cas a 1 2" + endpoints).code, 0);
+    EXPECT_EQ(quorate("cas a 1 3" + endpoints).code, 65);
+    EXPECT_EQ(quorate("incr n" + endpoints).output, "7\n");
+    EXPECT_EQ(quorate(endpoints + " incr n -- -5").output, "2\n");
+    EXPECT_EQ(quorate("get a -o json" + endpoints).output,
+              "{\"verb\":\"get\",\"key\":\"a\",\"result\":\"one\\r\\ntwo\"}\n");
+    EXPECT_EQ(quorate("get missing -o json" + endpoints).output,
+              "{\"verb\":\"get\",\"key\":\"missing\",\"result\":null}\n");
+}
+
+TEST(Operator, EnvironmentNamesTheEndpoints)
+{
+    FakeNode node;
+    node.answers["GET a"] = bulk("x");
+    EXPECT_EQ(quorate("get a", "QUORATE_ENDPOINTS=" + node.start()).output, "x\n");
+}
+
+TEST(Operator, RefusalsHaveTheirExitCodes)
+{
+    FakeNode node;
+    node.answers = {{"GET t", "-TRYAGAIN later\r\n"},    {"GET d", "-CLUSTERDOWN nobody\r\n"},
+                    {"INCRBY u 1", "-UNCERTAIN so\r\n"}, {"INCRBY w 1", "-WRONGTYPE it is\r\n"},
+                    {"GET junk", "?what\r\n"},           {"GET length", "$x\r\n"}};
+    std::string endpoints = " --endpoints " + node.start();
+    EXPECT_EQ(quorate("get t" + endpoints).code, 75);
+    EXPECT_EQ(quorate("get d" + endpoints).code, 75);
+    EXPECT_EQ(quorate("incr u" + endpoints).code, 69);
+    Result wrong = quorate("incr w" + endpoints);
+    EXPECT_EQ(wrong.code, 65);
+    EXPECT_EQ(wrong.output, "");
+    EXPECT_EQ(wrong.errors, "quorate: WRONGTYPE it is\n");
+    EXPECT_EQ(quorate("get junk" + endpoints).code, 69);
+    EXPECT_EQ(quorate("get length" + endpoints).code, 69);
+    EXPECT_EQ(quorate("get a --endpoints " + nobody).code, 69);
+    EXPECT_EQ(quorate("get a --endpoints nonsense").code, 69);
+}
+
+TEST(Operator, BrokenWriteIsNotSentTwiceAReadIs)
+{
+    FakeNode breaking, other;
+    other.answers = {{"GET a", bulk("x")}, {"SET a 1", "+OK\r\n"}};
+    std::string endpoints = " --endpoints " + breaking.start() + "," + other.start();
+    EXPECT_EQ(quorate("get a" + endpoints).output, "x\n");
+    Result put = quorate("put a 1" + endpoints);
+    EXPECT_EQ(put.code, 69);
+    EXPECT_NE(put.errors.find("outcome is unknown"), std::string::npos) << put.errors;
+    EXPECT_EQ(other.heard(), std::vector<std::string>{"GET a"});
+}
+
+const std::string status_json =
+    R"({"id":1,"incarnation":"00ab","cluster":"0000000000000000","durability":"volatile","groups":)"
+    R"([{"group":0,"role":"leader","leader":1,"term":3,"commit":10,"applied":9,"keys":5,"sessions":2},)"
+    R"({"group":1,"role":"follower","leader":null,"term":4,"commit":0,"applied":0,"keys":0,"sessions":0}],)"
+    R"("counters":{}})";
+
+TEST(Operator, StatusDrawsATable)
+{
+    FakeNode node;
+    node.answers["QUORATE STATUS"] = bulk(status_json);
+    std::string name = node.start(), endpoints = " --endpoints " + name + "," + nobody;
+    Result table = quorate("status" + endpoints);
+    EXPECT_EQ(table.code, 0);
+    std::istringstream lines(table.output);
+    std::vector<std::string> line(4);
+    for (std::string &one : line)
+        ASSERT_TRUE(std::getline(lines, one)) << table.output;
+    EXPECT_EQ(line[0].rfind("ENDPOINT ", 0), 0u);
+    EXPECT_EQ(line[1].find("leader"), line[0].find("ROLE"));
+    EXPECT_EQ(line[2].find("follower"), line[0].find("ROLE"));
+    EXPECT_EQ(line[2][line[0].find("LEADER")], '-'); /* unknown */
+    EXPECT_EQ(line[3].rfind(nobody, 0), 0u);
+    EXPECT_NE(line[3].find("no answer"), std::string::npos);
+    EXPECT_EQ(quorate("-o simple status --endpoints " + name).output,
+              name + "\t1\t00ab\t0000000000000000\tvolatile\t0\tleader\t1\t3\t10\t9\t5\t2\n" +
+                  name + "\t1\t00ab\t0000000000000000\tvolatile\t1\tfollower\t\t4\t0\t0\t0\t0\n");
+    std::string json = quorate("-o json status" + endpoints).output;
+    EXPECT_EQ(json.find("{\"id\":1,"), 0u);
+    EXPECT_NE(json.find("\"endpoint\":\"" + name + "\""), std::string::npos);
+    EXPECT_EQ(json.find('\n'), json.size() - 1);
+    EXPECT_EQ(quorate("status --endpoints " + nobody).code, 69);
+}
+
+TEST(Operator, StatusThatIsNoJsonIsSaid)
+{
+    FakeNode node;
+    node.answers["QUORATE STATUS"] = bulk("{\"id\":1,\"id\":2}");
+    Result result = quorate("status --endpoints " + node.start());
+    EXPECT_EQ(result.code, 69);
+    EXPECT_NE(result.errors.find("no JSON"), std::string::npos);
+}
+
+TEST(Operator, MembersAndPing)
+{
+    FakeNode node;
+    node.answers = {
+        {"QUORATE MEMBERS", bulk(R"([{"id":1,"incarnation":"aa","address":"10.0.0.1:7000",)"
+                                 R"("state":"voter"},{"id":2,"incarnation":"bb",)"
+                                 R"("address":"10.0.0.2:7000","state":"voter"}])")},
+        {"PING", "+PONG\r\n"}};
+    std::string endpoints = " --endpoints " + nobody + "," + node.start();
+    EXPECT_EQ(quorate("member list -o simple" + endpoints).output,
+              "1\taa\t10.0.0.1:7000\tvoter\n2\tbb\t10.0.0.2:7000\tvoter\n");
+    std::string json = quorate("member list -o json" + endpoints).output;
+    EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 2);
+    Result ping = quorate("ping" + endpoints);
+    EXPECT_EQ(ping.code, 0);
+    EXPECT_NE(ping.output.find("no answer"), std::string::npos);
+    EXPECT_NE(ping.output.find(" us\n"), std::string::npos);
+}
+
+/* ---- bootstrap ---------------------------------------------------------------------------------- */
+
+std::string status_of(const std::string &cluster)
+{
+    return bulk("{\"cluster\":\"" + cluster + "\"}");
+}
+
+class Bootstrap : public testing::Test
+{
+  protected:
+    FakeNode nodes[3];
+    std::string start()
+    {
+        std::string endpoints = " --endpoints ";
+        for (FakeNode &node : nodes)
+            endpoints += node.start() + (&node == &nodes[2] ? "" : ",");
+        return endpoints;
+    }
+    void SetUp() override
+    {
+        const char *const names[] = {"2 00000000000000bb", "3 00000000000000cc",
+                                     "1 00000000000000aa"};
+        for (int i = 0; i < 3; i++)
+            nodes[i].answers = {{"QUORATE INCARNATION", bulk(names[i])},
+                                {"QUORATE STATUS", status_of("0000000000000000")},
+                                {"QUORATE BOOTSTRAP", bulk("bootstrapped")}};
+    }
+    std::vector<std::string> told(int i)
+    {
+        std::vector<std::string> all = nodes[i].heard(), told;
+        for (const std::string &command : all)
+            if (command.rfind("QUORATE BOOTSTRAP", 0) == 0)
+                told.push_back(command);
+        return told;
+    }
+};
+
+const char *const members = " 1=00000000000000aa,2=00000000000000bb,3=00000000000000cc";
+
+TEST_F(Bootstrap, TellsAllTheSameByRisingIds)
+{
+    Result result = quorate("bootstrap --cluster 00ffee0000000001" + start());
+    EXPECT_EQ(result.code, 0) << result.errors;
+    for (int i = 0; i < 3; i++)
+        EXPECT_EQ(told(i), std::vector<std::string>{
+                               std::string("QUORATE BOOTSTRAP 00ffee0000000001") + members});
+    EXPECT_NE(result.output.find("cluster 00ffee0000000001 has 3 members"), std::string::npos);
+}
+
+TEST_F(Bootstrap, DrawsANameThatIsNeverZeroNorTheSame)
+{
+    std::string endpoints = start();
+    for (int i = 0; i < 2; i++)
+        EXPECT_EQ(quorate("bootstrap" + endpoints).code, 0);
+    std::vector<std::string> all = told(0);
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_NE(all[0], all[1]);
+    EXPECT_EQ(all[0].substr(all[0].find(" 1=")), members);
+    EXPECT_EQ(told(1), all);
+}
+
+TEST_F(Bootstrap, ChangesNothingUnlessAllAnswer)
+{
+    nodes[2].answers.clear();
+    Result result = quorate("bootstrap" + start());
+    EXPECT_EQ(result.code, 69);
+    EXPECT_TRUE(told(0).empty());
+    EXPECT_TRUE(told(1).empty());
+}
+
+TEST_F(Bootstrap, ChangesNothingIfOneIsInAClusterAlready)
+{
+    nodes[1].answers["QUORATE STATUS"] = status_of("00000000000000ff");
+    Result result = quorate("bootstrap" + start());
+    EXPECT_EQ(result.code, 65);
+    EXPECT_NE(result.errors.find("in cluster 00000000000000ff already"), std::string::npos);
+    EXPECT_TRUE(told(0).empty());
+}
+
+TEST_F(Bootstrap, ChangesNothingIfTwoHaveOneId)
+{
+    nodes[1].answers["QUORATE INCARNATION"] = bulk("1 00000000000000cc");
+    EXPECT_EQ(quorate("bootstrap" + start()).code, 65);
+    EXPECT_TRUE(told(0).empty());
+}
+
+TEST_F(Bootstrap, DoesNotGuessWhatANodeDoesNotSay)
+{
+    nodes[1].answers["QUORATE STATUS"] = bulk("{}");
+    EXPECT_EQ(quorate("bootstrap" + start()).code, 69);
+    EXPECT_TRUE(told(0).empty());
+}
+
+TEST_F(Bootstrap, HalfDoneIsSaidAndCanBeFinished)
+{
+    nodes[0].answers["QUORATE STATUS"] = status_of("00000000000000ff");
+    nodes[1].answers["QUORATE BOOTSTRAP"] = "-ERR no\r\n";
+    Result result = quorate("bootstrap --cluster ff" + start());
+    EXPECT_EQ(result.code, 75);
+    EXPECT_NE(result.errors.find("--cluster 00000000000000ff"), std::string::npos) << result.errors;
+    EXPECT_TRUE(told(0).empty()); /* it is in it already */
+    EXPECT_EQ(told(2).size(), 1u);
+}
+
+/* ---- plan ------------------------------------------------------------------------------------- */
+
+TEST(Operator, PlanDrawsADescribedMachine)
+{
+    Result plan = quorate("plan --topology 'pack:2 core:4 pu:2' --lanes 2");
+    EXPECT_EQ(plan.code, 0) << plan.errors;
+    EXPECT_NE(plan.output.find("lane"), std::string::npos) << plan.output;
+    EXPECT_EQ(quorate("plan --topology 'no such thing:1'").code, 65);
+    EXPECT_EQ(quorate("plan --topology 'pack:1 core:2' --nic 0000:81:00.0").code, 65);
+    EXPECT_EQ(quorate("plan -o json").code, 64);
+}
+
+} // namespace

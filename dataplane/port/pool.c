@@ -61,14 +61,14 @@ uint64_t port_memory_bytes(const struct port_config *config)
            sizeof(struct port);
 }
 
-/* As rte_pktmbuf_pool_create, but where addresses need no translation the objects lie back to back. By default,
- * without hugepages, each would get a page of its own: twice the memory, and every header in the same few sets of
- * the first-level cache. */
+/* As rte_pktmbuf_pool_create, but without hugepages the objects lie back to back. By default each would get a page of
+ * its own: twice the memory, and every header in the same few sets of the first-level cache. Objects of such a pool
+ * have no IO address, which no device that does DMA can be given: those need hugepages anyway. */
 static struct rte_mempool *pool_create(const char *name, uint32_t frames, uint32_t room_bytes,
                                        int numa_node)
 {
     struct rte_pktmbuf_pool_private what = {.mbuf_data_room_size = (uint16_t)room_bytes};
-    unsigned flags = rte_eal_iova_mode() == RTE_IOVA_VA ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0;
+    unsigned flags = rte_eal_has_hugepages() ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG;
     struct rte_mempool *pool =
         rte_mempool_create_empty(name, frames, (unsigned)sizeof(struct rte_mbuf) + room_bytes,
                                  PORT_CACHE_FRAMES, sizeof what, numa_node, flags);

@@ -18,6 +18,7 @@ ulimit -l unlimited
 say() {
     echo "rehearse: $*"
 }
+dmesg -n 1
 failed=0
 check() { # text, then a command that must succeed
     what=$1
@@ -88,7 +89,7 @@ start 2 $e1000e
 start 3 $vmxnet3
 export QUORATE_ENDPOINTS=127.0.0.1:6401,127.0.0.1:6402,127.0.0.1:6403
 tries=0
-until quorate status >/dev/null 2>&1 || [ $tries -ge 60 ]; do
+until [ "$(cat /tmp/*.log | grep -c 'lane r0/l0')" = 3 ] || [ $tries -ge 60 ]; do
     tries=$((tries + 1))
     sleep 0.5
 done
@@ -130,13 +131,15 @@ memory_on_node() { # id pci
     node=$(cat /sys/bus/pci/devices/$2/numa_node)
     other=$((1 - node))
     awk -v node=$node -v other=$other '
-        $2 == "bind:" node {
+        $0 ~ ("(bind|prefer|[(]many[)]):" node " ") {
             for (i = 3; i <= NF; i++) {
                 if (index($i, "N" node "=") == 1) here += substr($i, 4)
                 if (index($i, "N" other "=") == 1) there += substr($i, 4)
             }
         }
-        END { exit !(here > 100 && there == 0) }' /proc/$pid/numa_maps
+        END { exit !(here > 100 && there == 0) }' /proc/$pid/numa_maps && return 0
+    grep -E 'bind|prefer' /proc/$pid/numa_maps | head -5
+    return 1
 }
 # Frames: DPDK was given huge pages of that node.
 frames_on_node() { # id pci

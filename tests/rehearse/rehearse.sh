@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# rehearse.sh: boots a QEMU guest with an IOMMU, two NUMA nodes and three PCI network cards (e1000e, virtio, vmxnet3) on
-# one hub, binds them to vfio-pci, and runs three replicas in it, each on a card of its own. guest.sh is what happens
+# rehearse.sh: boots a QEMU guest with an IOMMU, two NUMA nodes and three PCI network cards (e1000e, virtio,
+# vmxnet3) on one hub, binds them to vfio-pci, and runs three replicas in it, each on a card of its own. guest.sh is what happens
 # inside. Functions only: the guest's processors are emulated, its times mean nothing.
 #
 # Exit: 0 all asserted, 1 something was not so, 77 skipped because a tool is missing.
@@ -21,7 +21,8 @@ command -v cpio >/dev/null || missing+=(cpio)
 [[ -x /bin/busybox || -x /usr/bin/busybox ]] || missing+=(busybox-static)
 command -v redis-benchmark >/dev/null || missing+=(redis-tools)
 if [[ ${#missing[@]} -gt 0 ]]; then
-    [[ $install == yes && $(id -u) -eq 0 ]] || skip "not installed: ${missing[*]} (./dev rehearse installs them as root)"
+    [[ $install == yes && $(id -u) -eq 0 ]] ||
+        skip "not installed: ${missing[*]} (./dev rehearse installs them as root)"
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 for program in dataplane/node/quorated dataplane/operator/quorate; do

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ANSWER_LIMIT_NS  UINT64_C(15000000000)
+#define PRELOAD_LIMIT_NS UINT64_C(5000000000)
 #define DRAIN_LIMIT_NS   UINT64_C(12000000000) /* beyond every command's deadline */
 #define SECOND_NS        UINT64_C(1000000000)
 #define TICK_NS          UINT64_C(1000000)
@@ -214,10 +215,8 @@ static void advance_phase(struct load *load)
     uint64_t now_ns = load->now_ns;
     switch (load->phase) {
     case PHASE_PRELOAD:
-        if (load_preloaded(load) && load->outstanding == 0)
+        if (load_preloaded(load) || now_ns - load->begin_ns >= PRELOAD_LIMIT_NS)
             begin_warm_up(load);
-        else if (load->answered == 0 && now_ns - load->begin_ns >= ANSWER_LIMIT_NS)
-            load->phase = PHASE_DONE;
         return;
     case PHASE_WARM_UP:
         if (now_ns - load->begin_ns >= load->plan.warm_up_ns && load->answered > 0) {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define HEAD_BYTES_MAX 32u /* a type, a number, CRLF */
+#define HEAD_BYTES_MAX (RESP_INTEGER_BYTES_MAX + 3u) /* a type, a number, CRLF */
 
 static const char *const failure_text[FAILURE_COUNT] = {
     [FAILURE_NONE] = "",
@@ -55,16 +55,23 @@ static void keep(struct edge *edge, struct edge_slot *slot, const void *data, ui
     }
 }
 
+static uint32_t make_head(uint8_t head[HEAD_BYTES_MAX], char type, int64_t number)
+{
+    head[0] = (uint8_t)type;
+    uint32_t bytes = 1 + resp_digits(head + 1, number);
+    head[bytes] = '\r';
+    head[bytes + 1] = '\n';
+    return bytes + 2;
+}
+
 static void write_sum(struct edge *edge, struct edge_connection *connection)
 {
     if (connection->sum_failure != FAILURE_NONE) {
         const char *text = failure_text[connection->sum_failure];
         write_out(edge, connection, text, (uint32_t)strlen(text));
     } else {
-        uint8_t head[HEAD_BYTES_MAX] = ":";
-        uint32_t bytes = 1 + resp_digits(head + 1, connection->sum);
-        memcpy(head + bytes, "\r\n", 2);
-        write_out(edge, connection, head, bytes + 2);
+        uint8_t head[HEAD_BYTES_MAX];
+        write_out(edge, connection, head, make_head(head, ':', connection->sum));
     }
     connection->sum = 0;
     connection->sum_failure = FAILURE_NONE;
@@ -133,10 +140,8 @@ static void put(const struct sink *sink, const void *data, uint32_t bytes)
 
 static void put_number(const struct sink *sink, char type, int64_t number)
 {
-    uint8_t head[HEAD_BYTES_MAX] = {(uint8_t)type};
-    uint32_t bytes = 1 + resp_digits(head + 1, number);
-    memcpy(head + bytes, "\r\n", 2);
-    put(sink, head, bytes + 2);
+    uint8_t head[HEAD_BYTES_MAX];
+    put(sink, head, make_head(head, type, number));
 }
 
 static void put_bulk(const struct sink *sink, const void *value, uint32_t bytes)
@@ -304,10 +309,8 @@ enum edge_step edge_reply_error(struct edge *edge, struct edge_connection *conne
 enum edge_step edge_reply_array_head(struct edge *edge, struct edge_connection *connection,
                                      uint32_t count)
 {
-    uint8_t head[HEAD_BYTES_MAX] = "*";
-    uint32_t bytes = 1 + resp_digits(head + 1, count);
-    memcpy(head + bytes, "\r\n", 2);
-    return edge_reply(edge, connection, head, bytes + 2);
+    uint8_t head[HEAD_BYTES_MAX];
+    return edge_reply(edge, connection, head, make_head(head, '*', count));
 }
 
 enum edge_step edge_reply_bulk(struct edge *edge, struct edge_connection *connection,

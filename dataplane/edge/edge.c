@@ -242,7 +242,7 @@ struct edge *edge_init(void *memory, const struct edge_config *config, char erro
     if (!open_sockets(edge)) {
         (void)snprintf(error, EDGE_ERROR_MAX,
                        "RESP edge: can not listen on port %u: %s; choose another port",
-                       config->listen_port, strerror(errno));
+                       config->listen_port, strerrordesc_np(errno));
         edge_fini(edge);
         return NULL;
     }
@@ -375,7 +375,7 @@ bool edge_start(struct edge *edge, char error[EDGE_ERROR_MAX])
     edge->stop = 0;
     int failed = pthread_create(&edge->thread, NULL, edge_thread, edge);
     if (failed != 0) {
-        (void)snprintf(error, EDGE_ERROR_MAX, "RESP edge: no thread: %s", strerror(failed));
+        (void)snprintf(error, EDGE_ERROR_MAX, "RESP edge: no thread: %s", strerrordesc_np(failed));
         return false;
     }
     (void)pthread_setname_np(edge->thread, "resp-edge");

@@ -250,8 +250,8 @@ enum edge_step edge_reply_error(struct edge *edge, struct edge_connection *conne
 enum edge_step edge_reply_array_head(struct edge *edge, struct edge_connection *connection,
                                      uint32_t count);
 /* The slot is answered; everything that is now in order goes to the output. */
-void edge_answer_result(struct edge *edge, uint32_t slot, const struct wire_result *result);
-void edge_answer_failure(struct edge *edge, uint32_t slot, enum edge_failure failure);
+void edge_answer_result(struct edge *edge, uint32_t index, const struct wire_result *result);
+void edge_answer_failure(struct edge *edge, uint32_t index, enum edge_failure failure);
 /* Writes out what is in order at the front of the connection's slots. */
 void edge_answer_advance(struct edge *edge, struct edge_connection *connection);
 

@@ -7,7 +7,8 @@
 
 static const char *role_name(uint8_t role)
 {
-    static const char *const name[] = {"awaiting bootstrap", "follower", "precandidate", "candidate", "leader"};
+    static const char *const name[] = {"awaiting bootstrap", "follower", "precandidate",
+                                       "candidate", "leader"};
     return name[role < COUNT_OF(name) ? role : 0];
 }
 
@@ -33,20 +34,22 @@ static json_t *members_of(const struct lane_group_status *group)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; group->role == RAFT_LEADER && i < group->member_count; i++)
-        (void)json_array_append_new(list, json_pack("{s:i, s:s, s:o}", "id", group->member[i].id, "progress",
-                                                    progress_name(group->member[i].progress), "match",
-                                                    whole(group->member[i].match)));
+        (void)json_array_append_new(list,
+                                    json_pack("{s:i, s:s, s:o}", "id", group->member[i].id,
+                                              "progress", progress_name(group->member[i].progress),
+                                              "match", whole(group->member[i].match)));
     return list;
 }
 
 static json_t *group_json(const struct lane_group_status *group)
 {
     json_t *leader = group->leader == RAFT_NOBODY ? json_null() : json_integer(group->leader);
-    return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o}", "group", group->group,
-                     "role", role_name(group->role), "leader", leader, "term", whole(group->term), "commit",
-                     whole(group->commit), "applied", whole(group->applied), "last_index",
-                     whole(group->last_index), "keys", whole(group->keys), "sessions", (int)group->sessions,
-                     "votes_granted", whole(group->votes_granted), "log_first", whole(group->log_first), "digest",
+    return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o}", "group",
+                     group->group, "role", role_name(group->role), "leader", leader, "term",
+                     whole(group->term), "commit", whole(group->commit), "applied",
+                     whole(group->applied), "last_index", whole(group->last_index), "keys",
+                     whole(group->keys), "sessions", (int)group->sessions, "votes_granted",
+                     whole(group->votes_granted), "log_first", whole(group->log_first), "digest",
                      hex(group->digest), "members", members_of(group));
 }
 
@@ -92,8 +95,8 @@ static json_t *status_json(struct node *node)
     node_port_line(node, line);
     return json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:o}", "id", node->config.id, "incarnation",
                      hex(node->incarnation), "cluster", hex(node->cluster_shown), "durability",
-                     storage_durability(node->lane[0].storage), "port", line, "groups", groups, "counters",
-                     counters);
+                     storage_durability(node->lane[0].storage), "port", line, "groups", groups,
+                     "counters", counters);
 }
 
 static json_t *members_json(struct node *node)
@@ -103,11 +106,12 @@ static json_t *members_json(struct node *node)
     for (uint32_t i = 0; i < node->boot_view.member_count; i++) {
         const struct view_member *member = &node->boot_view.member[i];
         char address[32];
-        (void)snprintf(address, sizeof address, "%u.%u.%u.%u:%u", member->ip >> 24, member->ip >> 16 & 255,
-                       member->ip >> 8 & 255, member->ip & 255, (unsigned)member->port[0]);
-        (void)json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:s}", "id", member->id, "incarnation",
-                                                    hex(member->incarnation), "address", address, "state",
-                                                    "voter"));
+        (void)snprintf(address, sizeof address, "%u.%u.%u.%u:%u", member->ip >> 24,
+                       member->ip >> 16 & 255, member->ip >> 8 & 255, member->ip & 255,
+                       (unsigned)member->port[0]);
+        (void)json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:s}", "id", member->id,
+                                                    "incarnation", hex(member->incarnation),
+                                                    "address", address, "state", "voter"));
     }
     (void)pthread_mutex_unlock(&node->boot_lock);
     return list;
@@ -126,7 +130,8 @@ static bool say(json_t *json, char *text, uint32_t capacity)
 }
 
 /* "cluster-hex id=incarnation-hex,id=incarnation-hex,..." Returns how many members; 0: not well formed. */
-static uint32_t parse_members(const char *text, uint64_t *cluster, uint16_t *ids, uint64_t *incarnations)
+static uint32_t parse_members(const char *text, uint64_t *cluster, uint16_t *ids,
+                              uint64_t *incarnations)
 {
     char *end;
     uint32_t count = 0;
@@ -175,7 +180,8 @@ static bool info(struct node *node, char *text, uint32_t capacity)
     (void)snprintf(text, capacity,
                    "node_id:%u\r\nincarnation:%016llx\r\ndurability:%s\r\nrole:%s\r\nterm:%llu\r\n",
                    (unsigned)node->config.id, (unsigned long long)node->incarnation,
-                   storage_durability(node->lane[0].storage), any ? role_name(group.role) : "unknown",
+                   storage_durability(node->lane[0].storage),
+                   any ? role_name(group.role) : "unknown",
                    any ? (unsigned long long)group.term : 0);
     return true;
 }

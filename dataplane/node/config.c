@@ -52,7 +52,8 @@ static bool whole(const char *text, uint64_t least, uint64_t most, uint64_t *val
     char *end;
     errno = 0;
     *value = strtoull(text, &end, 10);
-    return end != text && *end == '\0' && *text != '-' && errno == 0 && *value >= least && *value <= most;
+    return end != text && *end == '\0' && *text != '-' && errno == 0 && *value >= least &&
+           *value <= most;
 }
 
 static bool address(const char *text, uint32_t *ip)
@@ -69,7 +70,8 @@ bool config_endpoint(const char *text, uint32_t *ip, uint16_t *port)
     char host[32];
     uint64_t number;
     const char *colon = strrchr(text, ':');
-    if (colon == NULL || (size_t)(colon - text) >= sizeof host || !whole(colon + 1, 0, 65535, &number))
+    if (colon == NULL || (size_t)(colon - text) >= sizeof host ||
+        !whole(colon + 1, 0, 65535, &number))
         return false;
     memcpy(host, text, (size_t)(colon - text));
     host[colon - text] = '\0';
@@ -314,7 +316,8 @@ static const struct key keys[] = {
     {"node", "lanes", set_lanes, "a number from 1 to 16"},
     {"node", "groups", set_groups, "a number from 1 to 64"},
     {"cluster", "members", set_members, "id@address:port,... with rising ids"},
-    {"port", "name", set_port_name, "ring, a DPDK device such as net_af_packet0,iface=dp0, or a PCI address"},
+    {"port", "name", set_port_name,
+     "ring, a DPDK device such as net_af_packet0,iface=dp0, or a PCI address"},
     {"port", "address", set_address, "an IPv4 address with its prefix, such as 10.1.0.1/24"},
     {"port", "gateway", set_gateway, "an IPv4 address"},
     {"port", "udp_port", set_udp_port, "a UDP port"},
@@ -350,11 +353,12 @@ static int take_line(void *context, const char *section, const char *name, const
             continue;
         if (keys[i].set(reading->file, value))
             return 1;
-        (void)snprintf(reading->error, HOST_ERROR_MAX, "[%s] %s = %.60s: wants %s", section, name, value,
-                       keys[i].wants);
+        (void)snprintf(reading->error, HOST_ERROR_MAX, "[%s] %s = %.60s: wants %s", section, name,
+                       value, keys[i].wants);
         return 0;
     }
-    (void)snprintf(reading->error, HOST_ERROR_MAX, "[%.40s] %.40s: there is no such key", section, name);
+    (void)snprintf(reading->error, HOST_ERROR_MAX, "[%.40s] %.40s: there is no such key", section,
+                   name);
     return 0;
 }
 

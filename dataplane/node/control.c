@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define CONFIGURATION_SEED UINT64_C(0x636f6e6669677572) /* "configur": digests of other uses never meet */
+#define CONFIGURATION_SEED                                                                         \
+    UINT64_C(0x636f6e6669677572) /* "configur": digests of other uses never meet */
 
 /* The hash that every vote carries: the cluster and who, in which incarnation, is a member. */
 static uint64_t configuration_hash(const struct view *view)
@@ -44,8 +45,8 @@ static void address_of(const struct node *node, struct view_member *member)
 }
 
 /* False: this node, in this incarnation, is not among them. Ids are ascending. */
-bool node_bind(struct node *node, uint64_t cluster, const uint16_t *ids, const uint64_t *incarnations,
-               uint32_t count, struct view *view)
+bool node_bind(struct node *node, uint64_t cluster, const uint16_t *ids,
+               const uint64_t *incarnations, uint32_t count, struct view *view)
 {
     bool self = false;
     *view = node->view;
@@ -120,7 +121,8 @@ static void know_each_other(struct node *node, struct node *const *nodes, uint32
     }
 }
 
-bool host_bootstrap(struct host *host, struct node *const *nodes, uint32_t count, char error[HOST_ERROR_MAX])
+bool host_bootstrap(struct host *host, struct node *const *nodes, uint32_t count,
+                    char error[HOST_ERROR_MAX])
 {
     uint16_t ids[VIEW_MEMBERS_MAX];
     uint64_t incarnations[VIEW_MEMBERS_MAX];
@@ -130,9 +132,10 @@ bool host_bootstrap(struct host *host, struct node *const *nodes, uint32_t count
         ids[i] = nodes[i]->config.id;
         incarnations[i] = nodes[i]->incarnation;
         if (nodes[i]->view.cluster != 0 || (i > 0 && ids[i] <= ids[i - 1])) {
-            (void)snprintf(error, HOST_ERROR_MAX,
-                           "node %u can not be bootstrapped: it is in a cluster already, or ids do not rise",
-                           (unsigned)ids[i]);
+            (void)snprintf(
+                error, HOST_ERROR_MAX,
+                "node %u can not be bootstrapped: it is in a cluster already, or ids do not rise",
+                (unsigned)ids[i]);
             return false;
         }
     }

@@ -85,7 +85,8 @@ void core_seat_add(struct core *core, struct lane *lane, uint32_t rooms)
 {
     uint32_t count = atomic_load_explicit(&core->seat_count, memory_order_relaxed);
     uint32_t i = 0;
-    while (i < count && atomic_load_explicit(&core->seat[i].state, memory_order_relaxed) != SEAT_FREE)
+    while (i < count &&
+           atomic_load_explicit(&core->seat[i].state, memory_order_relaxed) != SEAT_FREE)
         i++;
     ENSURE(i < CORE_SEATS_MAX);
     core->seat[i].lane = lane;

@@ -20,7 +20,7 @@ void host_config_defaults(struct host_config *config)
         .replicas = 1, .lanes = 1, .groups = 1, .cores = 1, .port_name = "ring"};
 }
 
-const char *idle_policy_name(enum idle_policy policy)
+const char *host_idle_policy_name(enum idle_policy policy)
 {
     static const char *const name[] = {"yield", "spin", "sleep"};
     return name[policy];
@@ -132,7 +132,8 @@ struct host *host_start(const struct host_config *config, char error[HOST_ERROR_
     return host;
 }
 
-struct node *host_node_add(struct host *host, const struct node_config *config, char error[HOST_ERROR_MAX])
+struct node *host_node_add(struct host *host, const struct node_config *config,
+                           char error[HOST_ERROR_MAX])
 {
     if (host->node_count == host->config.replicas || host->node_count == HOST_NODES_MAX) {
         (void)refuse(error, "more nodes than the plan was made for");
@@ -213,7 +214,7 @@ static uint64_t clock_ns(clockid_t clock)
 
 uint64_t host_server_cpu_ns(const struct host *host)
 {
-    uint64_t sum = clock_ns(host->control_clock);
+    uint64_t sum = clock_ns(host->control_clock) + host->gone_cpu_ns;
     for (uint32_t w = 0; w < host->placement.worker_count; w++)
         sum += clock_ns(host->core[w].cpu_clock);
     for (uint32_t i = 0; i < host->node_count; i++)

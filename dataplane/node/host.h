@@ -41,7 +41,7 @@ struct host_config {
     const char *port_name; /* what the ports to come are like: memory is sized for it    */
     enum idle_policy idle;
     enum huge_policy huge;
-    bool pci;              /* probe PCI devices (a real NIC) */
+    bool pci;                  /* probe PCI devices (a real NIC) */
     const char *eal_arguments; /* extra, blank-separated; NULL: none */
     const char *vdevs[HOST_NODES_MAX];
     uint32_t vdev_count;
@@ -69,18 +69,20 @@ struct node_config {
     bool lease_reads;
     uint32_t gateway_ip;
     const char *capture_path; /* pcap of the port, NULL: none */
-    bool resp;          /* has a RESP edge                              */
-    uint32_t resp_ip;   /* it listens here; 0: loopback                 */
-    uint16_t resp_port; /* 0: any free one, node_resp_port says which   */
+    bool resp;                /* has a RESP edge                              */
+    uint32_t resp_ip;         /* it listens here; 0: loopback                 */
+    uint16_t resp_port;       /* 0: any free one, node_resp_port says which   */
 };
 
 void host_config_defaults(struct host_config *config);
 void node_config_defaults(struct node_config *config); /* contract.md's defaults; ring port */
 
-const char *idle_policy_name(enum idle_policy policy);
+const char *host_idle_policy_name(enum idle_policy policy);
 
-struct host *host_start(const struct host_config *config, char error[HOST_ERROR_MAX]); /* NULL: error */
-struct node *host_node_add(struct host *, const struct node_config *config, char error[HOST_ERROR_MAX]);
+struct host *host_start(const struct host_config *config,
+                        char error[HOST_ERROR_MAX]); /* NULL: error */
+struct node *host_node_add(struct host *, const struct node_config *config,
+                           char error[HOST_ERROR_MAX]);
 
 const struct placement *host_placement(const struct host *);
 void host_draw_placement(const struct host *, FILE *out);
@@ -89,7 +91,8 @@ void host_draw_placement(const struct host *, FILE *out);
 bool host_run(struct host *, char error[HOST_ERROR_MAX]);
 
 /* The first configuration of a cluster that lives in this process: binds (id, incarnation) of the given nodes. */
-bool host_bootstrap(struct host *, struct node *const *nodes, uint32_t count, char error[HOST_ERROR_MAX]);
+bool host_bootstrap(struct host *, struct node *const *nodes, uint32_t count,
+                    char error[HOST_ERROR_MAX]);
 
 /* A crash: stops polling it, detaches its port, forgets its memory unflushed, returns its frames. */
 void host_node_kill(struct host *, struct node *);
@@ -99,7 +102,7 @@ void host_node_kill(struct host *, struct node *);
 void host_control(struct host *, uint64_t slice_ns);
 void host_stop(struct host *);
 
-/* CPU nanoseconds burnt so far by every thread of the servers: polling cores, control, edges. Any thread. */
+/* CPU nanoseconds burnt so far by every thread of the servers: polling cores, control, edges, killed nodes' too. */
 uint64_t host_server_cpu_ns(const struct host *);
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
@@ -112,8 +115,10 @@ uint64_t node_incarnation(const struct node *);
 bool node_alive(const struct node *);
 uint16_t node_lane_count(const struct node *);
 struct lane *node_lane(const struct node *, uint16_t index); /* looks only */
-bool node_group_status(const struct node *, uint16_t group, struct lane_group_status *status); /* any */
-uint32_t node_group_of_key(const struct node *, const uint8_t *key, uint32_t key_bytes); /* Redis slot and hash tag */
+bool node_group_status(const struct node *, uint16_t group,
+                       struct lane_group_status *status); /* any */
+uint32_t node_group_of_key(const struct node *, const uint8_t *key,
+                           uint32_t key_bytes); /* Redis slot and hash tag */
 const struct node_config *node_configuration(const struct node *);
 
 /* ---- load generators inside the process ------------------------------------------------------- */

@@ -12,11 +12,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define CORE_SEATS_MAX    64u
-#define HOST_PORTS_MAX    (HOST_NODES_MAX + HOST_CORES_MAX)
-#define HOST_CONTROL_NS   500000u
-#define DUCT_FRAMES       1024u
-#define ALL_ROOMS         ((1u << ROOM_COUNT) - 1)
+#define CORE_SEATS_MAX  64u
+#define HOST_PORTS_MAX  (HOST_NODES_MAX + HOST_CORES_MAX)
+#define HOST_CONTROL_NS 500000u
+#define DUCT_FRAMES     1024u
+#define ALL_ROOMS       ((1u << ROOM_COUNT) - 1)
 
 /* A lane, or some rooms of one, on a core. Control asks for LEAVING; the core says LEFT. */
 enum seat_state { SEAT_FREE, SEAT_POLLED, SEAT_LEAVING, SEAT_LEFT };
@@ -78,13 +78,14 @@ struct host {
     struct topology topology;
     struct placement placement;
     struct port_wire *wire;
-    struct core core[HOST_CORES_MAX];   /* servers, by worker of the placement */
+    struct core core[HOST_CORES_MAX]; /* servers, by worker of the placement */
     struct core client[HOST_CORES_MAX];
     struct port *client_port[HOST_CORES_MAX];
     uint32_t client_port_count;
     struct node *node[HOST_NODES_MAX];
     uint32_t node_count;
     clockid_t control_clock;
+    uint64_t gone_cpu_ns; /* of edges that were killed */
     bool running;
 };
 

@@ -16,15 +16,17 @@ static void ask_stop(int signal)
 
 static int usage(FILE *out, int status)
 {
-    (void)fprintf(out, "Usage: quorated [--check-config] --config FILE [--config FILE ...] [-- EAL ARGUMENTS]\n"
-                       "\n"
-                       "Runs the nodes that the files describe in one process, until SIGTERM or SIGINT.\n"
-                       "A node that has just started belongs to no cluster and grants no vote: see\n"
-                       "`quorate bootstrap`. The log is volatile: a node that restarts has lost it.\n"
-                       "\n"
-                       "  --config FILE     configuration of one node (dataplane/node/config.h lists the keys)\n"
-                       "  --check-config    read the files, say what is wrong with them, start nothing\n"
-                       "  --help, --version\n");
+    (void)fprintf(
+        out,
+        "Usage: quorated [--check-config] --config FILE [--config FILE ...] [-- EAL ARGUMENTS]\n"
+        "\n"
+        "Runs the nodes that the files describe in one process, until SIGTERM or SIGINT.\n"
+        "A node that has just started belongs to no cluster and grants no vote: see\n"
+        "`quorate bootstrap`. The log is volatile: a node that restarts has lost it.\n"
+        "\n"
+        "  --config FILE     configuration of one node (dataplane/node/config.h lists the keys)\n"
+        "  --check-config    read the files, say what is wrong with them, start nothing\n"
+        "  --help, --version\n");
     return status;
 }
 
@@ -47,7 +49,8 @@ static int parse(int argc, char **argv, struct options *options)
         }
         if (strcmp(argv[i], "--check-config") == 0) {
             options->check = true;
-        } else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc && options->count < HOST_NODES_MAX) {
+        } else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc &&
+                   options->count < HOST_NODES_MAX) {
             options->path[options->count++] = argv[++i];
         } else if (strcmp(argv[i], "--") == 0) {
             for (i++; i < argc; i++) {
@@ -55,7 +58,8 @@ static int parse(int argc, char **argv, struct options *options)
                 (void)snprintf(options->eal + used, sizeof options->eal - used, "%s ", argv[i]);
             }
         } else {
-            (void)fprintf(stderr, "quorated: %s: unknown argument, or its value is missing\n", argv[i]);
+            (void)fprintf(stderr, "quorated: %s: unknown argument, or its value is missing\n",
+                          argv[i]);
             return usage(stderr, EX_USAGE);
         }
     }
@@ -68,7 +72,8 @@ static bool load(const struct options *options, struct node_file *files, char *e
         if (!config_load(options->path[i], &files[i], error))
             return false;
         if (files[i].node.lane_count != files[0].node.lane_count) {
-            (void)snprintf(error, HOST_ERROR_MAX, "%s: nodes of one process must have equally many lanes",
+            (void)snprintf(error, HOST_ERROR_MAX,
+                           "%s: nodes of one process must have equally many lanes",
                            options->path[i]);
             return false;
         }

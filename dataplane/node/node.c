@@ -25,12 +25,14 @@ void node_config_defaults(struct node_config *config)
     };
 }
 
-static bool reserve(struct node *node, struct region *region, size_t bytes, uint32_t memory_node, char *error)
+static bool reserve(struct node *node, struct region *region, size_t bytes, uint32_t memory_node,
+                    char *error)
 {
     region->memory = memory_reserve(bytes, memory_node, &node->host->topology, NULL);
     if (region->memory == NULL) {
         (void)snprintf(error, HOST_ERROR_MAX,
-                       "%zu MiB of address space could not be reserved; lower log or state sizes", bytes >> 20);
+                       "%zu MiB of address space could not be reserved; lower log or state sizes",
+                       bytes >> 20);
         return false;
     }
     region->bytes = bytes;
@@ -49,7 +51,7 @@ static bool open_port(struct node *node, char *error)
     struct port_config port;
     port_config_defaults(&port);
     port.name = config->port_name;
-    port.wire = node->host->wire;
+    port.wire = strcmp(config->port_name, "ring") == 0 ? node->host->wire : NULL;
     port.ip = config->ip;
     port.gateway_ip = config->gateway_ip;
     port.prefix_bits = config->prefix_bits;
@@ -104,17 +106,19 @@ static bool make_lane(struct node *node, uint32_t i, char *error)
     size_t steady, lane_bytes = lane_footprint(&config, &steady);
     if (lane_bytes == 0) {
         (void)snprintf(error, HOST_ERROR_MAX,
-                       "lane %u: sizes are not acceptable: log and key counts must be powers of two, the log at "
+                       "lane %u: sizes are not acceptable: log and key counts must be powers of "
+                       "two, the log at "
                        "least 16MiB",
                        i);
         return false;
     }
-    if (!reserve(node, &lane->region, duct_bytes + storage_bytes + lane_bytes, planned(node, i)->memory_node, error))
+    if (!reserve(node, &lane->region, duct_bytes + storage_bytes + lane_bytes,
+                 planned(node, i)->memory_node, error))
         return false;
     uint8_t *memory = lane->region.memory;
     if (!memory_populate(memory, duct_bytes + storage_bytes + steady)) {
-        (void)snprintf(error, HOST_ERROR_MAX, "%zu MiB of memory are not to be had; lower the log's size",
-                       steady >> 20);
+        (void)snprintf(error, HOST_ERROR_MAX,
+                       "%zu MiB of memory are not to be had; lower the log's size", steady >> 20);
         return false;
     }
     lane->duct = duct_init(memory, DUCT_FRAMES, payload);
@@ -159,7 +163,8 @@ static bool make_view(struct node *node, char *error)
     return true;
 }
 
-struct node *node_create(struct host *host, const struct node_config *config, uint32_t replica, char *error)
+struct node *node_create(struct host *host, const struct node_config *config, uint32_t replica,
+                         char *error)
 {
     struct node *node = calloc(1, sizeof *node);
     if (node == NULL) {
@@ -215,6 +220,7 @@ void node_destroy(struct node *node)
     unseat(node);
     if (node->edge != NULL) {
         edge_stop(node->edge);
+        node->host->gone_cpu_ns += edge_cpu_ns(node->edge);
         edge_fini(node->edge);
         node->edge = NULL;
     }

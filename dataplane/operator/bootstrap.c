@@ -19,10 +19,14 @@ static bool ask_incarnation(struct candidate *node)
 {
     static const char *const words[] = {"QUORATE", "INCARNATION"};
     struct operator_reply reply = operator_ask(&node->connection, 2, words);
-    if (reply.type == REPLY_TEXT &&
-        sscanf(reply.text, "%u %" SCNx64, &node->id, &node->incarnation) == 2 && node->id > 0 &&
-        node->incarnation != 0)
-        return true;
+    if (reply.type == REPLY_TEXT) {
+        char *end;
+        unsigned long id = strtoul(reply.text, &end, 10);
+        node->id = id > UINT16_MAX || *end != ' ' ? 0 : (unsigned)id;
+        node->incarnation = strtoull(end, &end, 16);
+        if (node->id != 0 && node->incarnation != 0 && *end == '\0')
+            return true;
+    }
     (void)fprintf(stderr, "quorate: %s: does not say its incarnation: %s\n", node->endpoint,
                   reply.text);
     return false;

@@ -75,7 +75,7 @@ bool operator_open(struct operator_connection *connection, const char *endpoint,
         }
     }
     freeaddrinfo(found);
-    *why = connection->fd < 0 ? strerror(errno) : "";
+    *why = connection->fd < 0 ? strerrordesc_np(errno) : "";
     if (connection->fd < 0)
         return false;
     connection->buffer = malloc(OPERATOR_TEXT_MAX);
@@ -182,7 +182,7 @@ static struct operator_reply receive_text(struct operator_connection *connection
         return (struct operator_reply){.type = REPLY_NIL, .text = ""};
     while (connection->bytes < at + (size_t)length + 2)
         if (!receive_more(connection))
-            return broken(strerror(errno));
+            return broken(strerrordesc_np(errno));
     connection->buffer[at + (size_t)length] = '\0';
     return (struct operator_reply){
         .type = REPLY_TEXT, .text = connection->buffer + at, .bytes = (size_t)length};
@@ -193,10 +193,10 @@ struct operator_reply operator_ask(struct operator_connection *connection, uint3
 {
     connection->bytes = 0;
     if (!send_command(connection->fd, count, words))
-        return broken(strerror(errno));
+        return broken(strerrordesc_np(errno));
     size_t at = receive_line(connection);
     if (at == 0)
-        return broken(strerror(errno));
+        return broken(strerrordesc_np(errno));
     struct operator_reply reply = {.text = connection->buffer + 1, .bytes = at - 3};
     switch (connection->buffer[0]) {
     case '+':

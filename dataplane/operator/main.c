@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): this program has one thread */
+
 const char *argp_program_version = "quorate " QUORATE_VERSION;
 
 static const char doc[] = "Asks and tells the nodes of a cluster, over their RESP edges.\v"
@@ -183,3 +185,5 @@ int main(int count, char **words)
         return EX_OSERR;
     return code;
 }
+
+/* NOLINTEND(concurrency-mt-unsafe) */

@@ -2,8 +2,8 @@
  * only what could not be executed anyway is kept out, so that retries do not fill the log. */
 #include "dataplane/pipeline/internal.h"
 
-void order_refuse(struct lane *lane, struct group *group, const struct asker *asker, enum wire_status status,
-                  int64_t integer)
+void order_refuse(struct lane *lane, struct group *group, const struct asker *asker,
+                  enum wire_status status, int64_t integer)
 {
     struct parcel *parcel = doorway_reserve(lane->parcels, sizeof *parcel);
     if (parcel == NULL) {
@@ -94,8 +94,8 @@ static void flush_batch(struct lane *lane, struct group *group, struct batch *ba
 }
 
 /* May this sequence be proposed now? WIRE_DONE: yes; WIRE_STATUS_COUNT: say nothing. */
-static enum wire_status admit_sequence(struct lane *lane, struct group *group, const struct asker *asker,
-                                       int64_t *expected)
+static enum wire_status admit_sequence(struct lane *lane, struct group *group,
+                                       const struct asker *asker, int64_t *expected)
 {
     struct admission *admission = &group->admissions[asker->session % SESSIONS_MAX];
     uint64_t applied_next = state_session_next(group->state, asker->session);
@@ -121,8 +121,8 @@ static enum wire_status admit_sequence(struct lane *lane, struct group *group, c
     return WIRE_OUT_OF_ORDER;
 }
 
-static void admit_read(struct lane *lane, struct group *group, const struct asker *asker, const uint8_t *body,
-                       uint32_t body_bytes)
+static void admit_read(struct lane *lane, struct group *group, const struct asker *asker,
+                       const uint8_t *body, uint32_t body_bytes)
 {
     struct waiting_read *read =
         body_bytes <= READ_BODY_MAX
@@ -173,8 +173,8 @@ static bool admit_command(struct lane *lane, struct group *group, struct item *i
     return status == WIRE_DONE;
 }
 
-static void refuse_request(struct lane *lane, struct group *group, const struct wire_request *request,
-                           struct asker *asker)
+static void refuse_request(struct lane *lane, struct group *group,
+                           const struct wire_request *request, struct asker *asker)
 {
     const uint8_t *at = request->commands;
     uint32_t body_bytes;
@@ -201,7 +201,8 @@ static struct asker asker_of(const struct arrival *arrival, const struct wire_re
     };
 }
 
-void order_request(struct lane *lane, const struct arrival *arrival, const struct wire_request *request)
+void order_request(struct lane *lane, const struct arrival *arrival,
+                   const struct wire_request *request)
 {
     struct group *group = &lane->group[arrival->slot];
     struct asker asker = asker_of(arrival, request);

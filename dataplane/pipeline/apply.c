@@ -23,7 +23,8 @@ static bool cut_on(struct lane *lane)
     while (cutting->next_piece < cutting->cut.count) {
         if (!replies_fit(lane))
             return false;
-        struct parcel *parcel = doorway_reserve(lane->replies, (uint32_t)sizeof *parcel + frame_bytes);
+        struct parcel *parcel =
+            doorway_reserve(lane->replies, (uint32_t)sizeof *parcel + frame_bytes);
         ENSURE(parcel != NULL); /* replies_fit was asked */
         struct wire_writer writer = {.data = (uint8_t *)(parcel + 1), .capacity = frame_bytes};
         bool fits = wire_put_fragment(&writer, &cutting->cut, cutting->next_piece++);
@@ -102,7 +103,8 @@ static bool apply_span(struct lane *lane, const struct work *work, uint32_t *app
     for (uint64_t i = index; i <= min_u64(work->last, index + PREFETCH_AHEAD - 1); i++)
         state_prefetch(group->state, log_entry(group->log, i));
     for (; index <= work->last; index++) {
-        if (lane->apply.cutting.active || !replies_fit(lane)) {
+        /* A state that waits for a grace period delays entries; it never refuses one. */
+        if (lane->apply.cutting.active || !replies_fit(lane) || !state_can_apply(group->state)) {
             lane->apply.cursor = index;
             return false;
         }
@@ -143,7 +145,7 @@ static void reclaim(struct lane *lane, uint64_t groups)
         state_reclaim(lane->group[__builtin_ctzll(groups)].state, started, completed);
 }
 
-uint32_t room_apply_poll(struct lane *lane)
+uint32_t lane_apply_poll(struct lane *lane)
 {
     uint32_t done = 0, bytes;
     uint64_t groups = 0;

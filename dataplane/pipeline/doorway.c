@@ -10,9 +10,9 @@
 #define SKIP         UINT32_MAX
 
 struct doorway {
-    CACHE_ALIGNED _Atomic uint64_t published; /* writer's, read by the reader */
-    uint64_t head;                            /* writer's own, ahead of published */
-    uint64_t tail_seen;                       /* writer's copy of given_back */
+    CACHE_ALIGNED _Atomic uint64_t published;  /* writer's, read by the reader */
+    uint64_t head;                             /* writer's own, ahead of published */
+    uint64_t tail_seen;                        /* writer's copy of given_back */
     CACHE_ALIGNED _Atomic uint64_t given_back; /* reader's, read by the writer */
     uint64_t tail;                             /* reader's own, ahead of given_back */
     uint64_t head_seen;                        /* reader's copy of published */
@@ -64,8 +64,9 @@ void *doorway_reserve(struct doorway *doorway, uint32_t bytes)
     uint32_t to_end = doorway->capacity - offset;
     /* An empty ring restarts at its beginning, where the lines are warm. What it skips counts as used until the
      * reader has passed: an eighth behind it is still free then, which is all that doorway_fits promises. */
-    bool restart = offset >= doorway->capacity / 8 &&
-                   atomic_load_explicit(&doorway->given_back, memory_order_acquire) == doorway->head;
+    bool restart =
+        offset >= doorway->capacity / 8 &&
+        atomic_load_explicit(&doorway->given_back, memory_order_acquire) == doorway->head;
     uint64_t wanted = span > to_end || restart ? (uint64_t)span + to_end : span;
     if (room_now(doorway, wanted) < wanted)
         return NULL;

@@ -40,13 +40,11 @@ static void propose_own(struct lane *lane, struct group *group, enum wire_entry_
     entry->time_ms = time_ms;
     entry->session = 0;
     entry->sequence = 0;
-    if (kind == WIRE_ENTRY_NOOP)
-        group->noop_term = entry->term;
 }
 
 void order_noop(struct lane *lane, struct group *group)
 {
-    if (raft_is_leader(group->raft) && group->noop_term != raft_term(group->raft))
+    if (raft_noop_due(group->raft))
         propose_own(lane, group, WIRE_ENTRY_NOOP);
 }
 

@@ -1,7 +1,8 @@
 /* hello.c: tells every member once a second, and at once after a change, where this node's lanes receive. */
 #include "dataplane/pipeline/internal.h"
 
-static void describe(const struct view_member *self, const struct view_member *to, struct wire_hello *hello)
+static void describe(const struct view_member *self, const struct view_member *to,
+                     struct wire_hello *hello)
 {
     *hello = (struct wire_hello){
         .view_epoch = self->hello_epoch,
@@ -21,7 +22,8 @@ uint32_t seal_hello(struct lane *lane)
     const struct view_member *self = view_member_find(view, view->self);
     if (lane->config.index != 0 || !lane->started || self == NULL)
         return 0;
-    if (lane->look[ROOM_SEAL].clock.now_ns < seal->next_hello_ns && self->hello_epoch == seal->hello_epoch)
+    if (lane->look[ROOM_SEAL].clock.now_ns < seal->next_hello_ns &&
+        self->hello_epoch == seal->hello_epoch)
         return 0;
     seal->next_hello_ns = lane->look[ROOM_SEAL].clock.now_ns + HELLO_PERIOD_NS;
     seal->hello_epoch = self->hello_epoch;
@@ -30,8 +32,8 @@ uint32_t seal_hello(struct lane *lane)
         if (view->member[i].id == view->self)
             continue;
         struct wire_hello hello;
-        struct outgoing *out =
-            seal_to_member(lane, view->member[i].id, 0, (uint32_t)sizeof hello + WIRE_MESSAGE_BYTES);
+        struct outgoing *out = seal_to_member(lane, view->member[i].id, 0,
+                                              (uint32_t)sizeof hello + WIRE_MESSAGE_BYTES);
         if (out == NULL)
             continue;
         describe(self, &view->member[i], &hello);

@@ -16,18 +16,18 @@
 
 #include <stdatomic.h>
 
-#define ADMIT_BATCH        64u
-#define ORIGINS_MAX        65536u /* unapplied proposals whose asker is remembered; power of two */
-#define HELD_MAX           4096u  /* messages waiting for storage; power of two */
-#define PENDING_WRITES_MAX 4096u  /* writes handed to persist and not yet stored; power of two */
-#define CLIENT_FRAMES_MAX  16u    /* frames to different clients that are open at a time */
-#define FRAME_STASH        32u
-#define READS_BYTES        (4u << 20) /* an eighth holds the reads of one burst */
-#define READ_BODY_MAX      1024u /* of a read's command: key or pattern */
+#define ADMIT_BATCH         64u
+#define ORIGINS_MAX         65536u /* unapplied proposals whose asker is remembered; power of two */
+#define HELD_MAX            4096u  /* messages waiting for storage; power of two */
+#define PENDING_WRITES_MAX  4096u  /* writes handed to persist and not yet stored; power of two */
+#define CLIENT_FRAMES_MAX   16u    /* frames to different clients that are open at a time */
+#define FRAME_STASH         32u
+#define READS_BYTES         (4u << 20)  /* an eighth holds the reads of one burst */
+#define READ_BODY_MAX       1024u       /* of a read's command: key or pattern */
 #define APPLY_SCRATCH_BYTES (64u << 10) /* a SCAN's answer */
-#define STATUS_PERIOD_NS   1000000u
-#define HELLO_PERIOD_NS    1000000000u
-#define REASSEMBLY_NS      200000000u
+#define STATUS_PERIOD_NS    1000000u
+#define HELLO_PERIOD_NS     1000000000u
+#define REASSEMBLY_NS       200000000u
 
 /* Who asked for the proposal at an index; only the leader that proposed it answers. */
 struct origin {
@@ -49,9 +49,9 @@ struct admission {
 
 /* Log time may not run away with a leader's wall clock: anchored when its term starts. */
 struct log_clock {
-    uint64_t last_ms;        /* of the last entry in the log         */
-    uint64_t last_seen_ns;   /* when that entry was appended here    */
-    uint64_t anchor_ms;      /* log time at the start of the term    */
+    uint64_t last_ms;      /* of the last entry in the log         */
+    uint64_t last_seen_ns; /* when that entry was appended here    */
+    uint64_t anchor_ms;    /* log time at the start of the term    */
     uint64_t anchor_now_ns;
     uint64_t anchor_term;
 };
@@ -65,13 +65,12 @@ struct group {
     struct admission *admissions;
     struct log_clock time;
     uint64_t wake_ns;
-    uint64_t handed;         /* last index given to apply */
-    uint64_t first_told;     /* log_first_index as raft knows it */
+    uint64_t handed;     /* last index given to apply */
+    uint64_t first_told; /* log_first_index as raft knows it */
     uint64_t applied_told;
-    uint64_t noop_term;      /* term whose no-op has been proposed */
     uint64_t votes_granted;
     uint16_t number;
-    bool touched;            /* in this turn's list */
+    bool touched;                                  /* in this turn's list */
     CACHE_ALIGNED _Atomic uint64_t status_version; /* odd: being written */
     struct lane_group_status status;
 };
@@ -88,11 +87,11 @@ enum arrival_kind { ARRIVAL_MESSAGE = 1, ARRIVAL_FRAME_DONE };
 
 struct arrival {
     uint8_t kind;
-    bool member;          /* from a checked member, else from a client */
+    bool member; /* from a checked member, else from a client */
     uint16_t from;
-    uint32_t slot;        /* of the group on this lane */
+    uint32_t slot; /* of the group on this lane */
     struct wire_view view;
-    struct frame frame;   /* peer, and on FRAME_DONE what to free */
+    struct frame frame; /* peer, and on FRAME_DONE what to free */
 };
 
 /* order -> apply */
@@ -109,7 +108,7 @@ struct asker {
 
 struct work {
     uint8_t kind;
-    bool leading;     /* answers are due */
+    bool leading; /* answers are due */
     uint32_t slot;
     uint64_t first;
     uint64_t last;
@@ -141,7 +140,7 @@ struct parcel {
         struct {
             struct asker asker;
             struct wire_result result; /* value_bytes follow the record */
-            uint16_t leader; /* id, RAFT_NOBODY: unknown */
+            uint16_t leader;           /* id, RAFT_NOBODY: unknown */
         } reply;
         struct {
             uint16_t member;
@@ -218,7 +217,7 @@ struct seal_room {
     uint32_t open_clients; /* bit per client slot               */
     uint32_t next_client;
     uint64_t frame_number[VIEW_MEMBERS_MAX];
-    struct parcel *held;   /* HELD_MAX, waiting for storage     */
+    struct parcel *held; /* HELD_MAX, waiting for storage     */
     uint32_t held_head;
     uint32_t held_tail;
     struct frame stash[FRAME_STASH]; /* empty frames of the port */
@@ -238,8 +237,8 @@ struct look {
 struct lane {
     struct lane_config config;
     struct look look[ROOM_COUNT]; /* each room's own: rooms may be on different cores */
-    uint32_t group_count;    /* on this lane */
-    bool started;            /* groups exist: the view bears a cluster */
+    uint32_t group_count;         /* on this lane */
+    bool started;                 /* groups exist: the view bears a cluster */
     uint64_t cluster;
     uint64_t config_hash;
     struct group *group;
@@ -267,13 +266,13 @@ struct lane {
 };
 
 /* ---- rooms, in the order of the corridor; each returns how much it did ------------------------- */
-uint32_t room_rx_poll(struct lane *);
-uint32_t room_open_poll(struct lane *);
-uint32_t room_order_poll(struct lane *);
-uint32_t room_persist_poll(struct lane *);
-uint32_t room_apply_poll(struct lane *);
-uint32_t room_seal_poll(struct lane *);
-uint32_t room_tx_poll(struct lane *);
+uint32_t lane_rx_poll(struct lane *);
+uint32_t lane_open_poll(struct lane *);
+uint32_t lane_order_poll(struct lane *);
+uint32_t lane_persist_poll(struct lane *);
+uint32_t lane_apply_poll(struct lane *);
+uint32_t lane_seal_poll(struct lane *);
+uint32_t lane_tx_poll(struct lane *);
 
 /* ---- order's parts ----------------------------------------------------------------------------- */
 
@@ -284,8 +283,10 @@ bool order_has_room(struct lane *);
 bool order_ready(struct lane *, uint32_t slot);
 
 void order_raft(struct lane *, const struct arrival *arrival);
-bool order_append_in_place(struct lane *, uint32_t slot, struct wire_raft *message, uint8_t *memory);
-void order_request(struct lane *, const struct arrival *arrival, const struct wire_request *request);
+bool order_append_in_place(struct lane *, uint32_t slot, struct wire_raft *message,
+                           uint8_t *memory);
+void order_request(struct lane *, const struct arrival *arrival,
+                   const struct wire_request *request);
 bool order_request_in_place(struct lane *, const struct arrival *arrival,
                             const struct wire_request *request, uint8_t *memory);
 void order_fragment(struct lane *, const struct arrival *arrival);
@@ -313,6 +314,14 @@ uint32_t seal_hello(struct lane *);
 
 void status_publish(struct lane *);
 bool lane_start(struct lane *);
+
+/* Where this lane keeps a group. False: another lane's, or nobody's. */
+static inline bool group_slot(const struct lane *lane, uint16_t group, uint32_t *slot)
+{
+    uint32_t lanes = lane->config.lane_count;
+    *slot = group / lanes;
+    return group % lanes == lane->config.index && *slot < lane->group_count;
+}
 
 static inline void count_event(struct lane *lane, enum lane_event event)
 {

@@ -56,7 +56,8 @@ static struct raft_config raft_config_of(const struct lane_config *config, uint1
     struct raft_config machine = {
         .group = group,
         .self = config->self,
-        .seed = config->seed ^ ((uint64_t)group << 32 | config->self) * UINT64_C(0x9e3779b97f4a7c15),
+        .seed =
+            config->seed ^ ((uint64_t)group << 32 | config->self) * UINT64_C(0x9e3779b97f4a7c15),
         .heartbeat_ns = config->heartbeat_ns,
         .election_timeout_ns = config->election_timeout_ns,
         .election_timeout_max_ns = config->election_timeout_max_ns,
@@ -109,8 +110,8 @@ static bool plan_lane(const struct lane_config *config, struct plan *plan)
         return false;
     plan->lane = layout_add(&layout, sizeof(struct lane));
     plan->group = layout_add(&layout, groups_here(config) * sizeof(struct group));
-    plan->step_entries =
-        layout_add(&layout, port_payload_max(config->queue) / WIRE_ENTRY_BYTES * sizeof(struct raft_entry));
+    plan->step_entries = layout_add(&layout, port_payload_max(config->queue) / WIRE_ENTRY_BYTES *
+                                                 sizeof(struct raft_entry));
     plan->scratch = layout_add(&layout, APPLY_SCRATCH_BYTES);
     plan->held = layout_add(&layout, HELD_MAX * sizeof(struct parcel));
     plan->assemblies = layout_add(&layout, sizeof(struct wire_assembly_table));
@@ -192,13 +193,15 @@ static void recover_group(struct lane *lane, struct group *group, const struct r
     struct lane_recovered recovered = {.vote = RAFT_NOBODY};
     bool any = config->recover != NULL &&
                config->recover(config->recover_domain, group->number, &recovered);
-    struct raft_restore restore = {.term = recovered.term, .vote = recovered.vote, .first_index = 1};
+    struct raft_restore restore = {
+        .term = recovered.term, .vote = recovered.vote, .first_index = 1};
     group->raft = raft_init(group->raft, machine, any ? &restore : NULL);
     if (!any)
         return;
     lane->frame_number_base = max_u64(lane->frame_number_base, recovered.boots << 40);
     const struct wire_entry *entry;
-    for (uint64_t i = 1; (entry = config->recover_entry(config->recover_domain, group->number, i)); i++) {
+    for (uint64_t i = 1; (entry = config->recover_entry(config->recover_domain, group->number, i));
+         i++) {
         uint32_t size = wire_entry_size(entry->body_bytes);
         bool fits = log_append_run(group->log, i, (const uint8_t *)entry, 1, size);
         ENSURE(fits); /* recovery replays into a log of the size it came from */
@@ -249,9 +252,10 @@ void lane_fini(struct lane *lane)
 }
 
 static uint32_t (*const room_poll[ROOM_COUNT])(struct lane *) = {
-    [ROOM_RX] = room_rx_poll,       [ROOM_OPEN] = room_open_poll,   [ROOM_ORDER] = room_order_poll,
-    [ROOM_PERSIST] = room_persist_poll, [ROOM_APPLY] = room_apply_poll, [ROOM_SEAL] = room_seal_poll,
-    [ROOM_TX] = room_tx_poll,
+    [ROOM_RX] = lane_rx_poll,       [ROOM_OPEN] = lane_open_poll,
+    [ROOM_ORDER] = lane_order_poll, [ROOM_PERSIST] = lane_persist_poll,
+    [ROOM_APPLY] = lane_apply_poll, [ROOM_SEAL] = lane_seal_poll,
+    [ROOM_TX] = lane_tx_poll,
 };
 
 static uint32_t metered(struct lane *lane, enum lane_room room, uint32_t work, uint64_t *since)
@@ -281,17 +285,18 @@ uint32_t lane_room_poll(struct lane *lane, enum lane_room room)
 uint32_t lane_poll(struct lane *lane)
 {
     uint64_t since = __rdtsc();
-    uint32_t total = metered(lane, ROOM_RX, room_rx_poll(lane), &since);
+    uint32_t total = metered(lane, ROOM_RX, lane_rx_poll(lane), &since);
     struct look look = {.view = view_read(lane->config.view)};
-    clock_read(lane->config.clock, &look.clock); /* after the burst: no lease judged by an older time */
+    clock_read(lane->config.clock,
+               &look.clock); /* after the burst: no lease judged by an older time */
     for (uint32_t room = 0; room < ROOM_COUNT; room++)
         lane->look[room] = look;
-    total += metered(lane, ROOM_OPEN, room_open_poll(lane), &since);
-    total += metered(lane, ROOM_ORDER, room_order_poll(lane), &since);
-    total += metered(lane, ROOM_PERSIST, room_persist_poll(lane), &since);
-    total += metered(lane, ROOM_APPLY, room_apply_poll(lane), &since);
-    total += metered(lane, ROOM_SEAL, room_seal_poll(lane), &since);
-    total += metered(lane, ROOM_TX, room_tx_poll(lane), &since);
+    total += metered(lane, ROOM_OPEN, lane_open_poll(lane), &since);
+    total += metered(lane, ROOM_ORDER, lane_order_poll(lane), &since);
+    total += metered(lane, ROOM_PERSIST, lane_persist_poll(lane), &since);
+    total += metered(lane, ROOM_APPLY, lane_apply_poll(lane), &since);
+    total += metered(lane, ROOM_SEAL, lane_seal_poll(lane), &since);
+    total += metered(lane, ROOM_TX, lane_tx_poll(lane), &since);
     return total;
 }
 

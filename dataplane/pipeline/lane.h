@@ -34,7 +34,17 @@
 
 struct lane;
 
-enum lane_room { ROOM_RX, ROOM_OPEN, ROOM_VERIFY, ROOM_ORDER, ROOM_PERSIST, ROOM_APPLY, ROOM_SEAL, ROOM_TX, ROOM_COUNT };
+enum lane_room {
+    ROOM_RX,
+    ROOM_OPEN,
+    ROOM_VERIFY,
+    ROOM_ORDER,
+    ROOM_PERSIST,
+    ROOM_APPLY,
+    ROOM_SEAL,
+    ROOM_TX,
+    ROOM_COUNT
+};
 const char *lane_room_name(enum lane_room room);
 
 enum lane_event {
@@ -55,7 +65,7 @@ struct lane_recovered {
 
 struct lane_config {
     uint16_t self;
-    uint8_t index;      /* this lane among the node's */
+    uint8_t index; /* this lane among the node's */
     uint8_t lane_count;
     uint16_t group_count; /* of the node, over all lanes */
     uint64_t incarnation;
@@ -65,8 +75,8 @@ struct lane_config {
     uint64_t election_timeout_max_ns;
     uint32_t drift_ppm;
     bool lease_reads;
-    uint64_t log_bytes;   /* per group; power of two */
-    uint32_t entries_max; /* per group; power of two */
+    uint64_t log_bytes;        /* per group; power of two */
+    uint32_t entries_max;      /* per group; power of two */
     struct state_config state; /* per group */
     uint64_t time_jump_max_ms; /* how far a new leader's wall clock may move log time at most */
     struct view_cell *view;
@@ -131,7 +141,8 @@ struct lane_room_meter {
 void lane_rooms(const struct lane *, struct lane_room_meter meter[ROOM_COUNT]);
 void lane_counters(const struct lane *, uint64_t counters[LANE_EVENT_COUNT]);
 uint64_t lane_operations(const struct lane *); /* client commands applied, as leader */
-void lane_raft_counters(const struct lane *, uint64_t counters[RAFT_EVENT_COUNT]); /* sum over groups */
+void lane_raft_counters(const struct lane *,
+                        uint64_t counters[RAFT_EVENT_COUNT]); /* sum over groups */
 void lane_wire_counters(const struct lane *, uint64_t counters[WIRE_REFUSAL_COUNT]);
 
 /* The group's state for lock-free reads by registered readers (edge, tests); NULL: not on this lane. */

@@ -30,17 +30,12 @@ static enum lane_event check_client(const struct lane *lane, const struct wire_f
 
 static bool client_may_send(const struct wire_view *view)
 {
-    return view->kind == WIRE_REQUEST || (view->kind == WIRE_FRAGMENT && view->flags == WIRE_REQUEST);
+    return view->kind == WIRE_REQUEST ||
+           (view->kind == WIRE_FRAGMENT && view->flags == WIRE_REQUEST);
 }
 
-static bool group_slot(const struct lane *lane, uint16_t group, uint32_t *slot)
-{
-    *slot = group / lane->config.lane_count;
-    return group % lane->config.lane_count == lane->config.index && *slot < lane->group_count;
-}
-
-static void push_message(struct lane *lane, const struct frame *frame, const struct wire_frame *header,
-                         const struct wire_view *view)
+static void push_message(struct lane *lane, const struct frame *frame,
+                         const struct wire_frame *header, const struct wire_view *view)
 {
     bool member = header->from != WIRE_NODE_CLIENT;
     uint32_t slot = 0;
@@ -70,8 +65,8 @@ static void open_frame(struct lane *lane, const struct frame *frame)
         lane->open.refused[refusal]++;
         return;
     }
-    enum lane_event event = header.from == WIRE_NODE_CLIENT ? check_client(lane, &header)
-                                                            : check_member(lane, &header);
+    enum lane_event event =
+        header.from == WIRE_NODE_CLIENT ? check_client(lane, &header) : check_member(lane, &header);
     if (event != LANE_EVENT_COUNT) {
         count_event(lane, event);
         return;
@@ -90,7 +85,7 @@ static void open_frame(struct lane *lane, const struct frame *frame)
     }
 }
 
-uint32_t room_open_poll(struct lane *lane)
+uint32_t lane_open_poll(struct lane *lane)
 {
     uint32_t opened = 0, bytes;
     const struct frame *frame;

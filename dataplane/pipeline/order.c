@@ -32,9 +32,10 @@ void order_touch(struct lane *lane, uint32_t slot)
 static void list_entries(struct lane *lane, const struct wire_raft *message, const uint8_t *entries)
 {
     for (uint32_t i = 0; i < message->entry_count; i++) {
-        const struct wire_entry *entry = (const void *)entries;
-        uint32_t size = wire_entry_size(entry->body_bytes);
-        lane->step_entries[i] = (struct raft_entry){.term = entry->term, .bytes = size};
+        struct wire_entry entry; /* in a frame they may lie anywhere */
+        memcpy(&entry, entries, sizeof entry);
+        uint32_t size = wire_entry_size(entry.body_bytes);
+        lane->step_entries[i] = (struct raft_entry){.term = entry.term, .bytes = size};
         entries += size;
     }
 }
@@ -55,7 +56,8 @@ static void append_taken(struct lane *lane, struct group *group, const struct ra
 }
 
 /* True when the machine took the message; its entries are in the log then. */
-static bool step_append(struct lane *lane, uint32_t slot, struct raft_input *input, const uint8_t *entries)
+static bool step_append(struct lane *lane, uint32_t slot, struct raft_input *input,
+                        const uint8_t *entries)
 {
     struct group *group = &lane->group[slot];
     if (!log_fits(group->log, input->message.entry_count, input->message.entry_bytes)) {
@@ -75,7 +77,8 @@ void order_raft(struct lane *lane, const struct arrival *arrival)
     struct raft_input input = {.entries = lane->step_entries};
     const uint8_t *entries;
     enum wire_refusal refusal = wire_get_raft(&arrival->view, &input.message, &entries);
-    if (refusal == WIRE_OK && input.message.entry_count > lane->raft_entry_bytes_max / WIRE_ENTRY_BYTES)
+    if (refusal == WIRE_OK &&
+        input.message.entry_count > lane->raft_entry_bytes_max / WIRE_ENTRY_BYTES)
         refusal = WIRE_REFUSED_ENTRIES;
     if (refusal != WIRE_OK) {
         lane->open.refused[refusal]++;
@@ -88,7 +91,8 @@ void order_raft(struct lane *lane, const struct arrival *arrival)
 }
 
 /* An entry that came in pieces lies in a reserved slot of the log: the machine's consent makes it the entry. */
-bool order_append_in_place(struct lane *lane, uint32_t slot, struct wire_raft *message, uint8_t *memory)
+bool order_append_in_place(struct lane *lane, uint32_t slot, struct wire_raft *message,
+                           uint8_t *memory)
 {
     struct group *group = &lane->group[slot];
     struct raft_input input = {.message = *message, .entries = lane->step_entries};
@@ -175,7 +179,8 @@ static uint32_t take_stored(struct lane *lane)
     uint64_t stored = atomic_load_explicit(&lane->stored, memory_order_acquire);
     uint32_t count = 0;
     while (order->pending_head != order->pending_tail) {
-        const struct pending_write *write = &order->pending[order->pending_head % PENDING_WRITES_MAX];
+        const struct pending_write *write =
+            &order->pending[order->pending_head % PENDING_WRITES_MAX];
         if (write->seq > stored)
             break;
         order_touch(lane, write->slot);
@@ -215,7 +220,9 @@ static uint64_t expiry_wake_ns(const struct lane *lane, const struct group *grou
     uint64_t due_ms = raft_is_leader(group->raft) ? state_next_expiry_ms(group->state) : UINT64_MAX;
     if (due_ms == UINT64_MAX)
         return UINT64_MAX;
-    uint64_t wait_ms = due_ms > lane->look[ROOM_ORDER].clock.wall_ms ? due_ms - lane->look[ROOM_ORDER].clock.wall_ms : 1;
+    uint64_t wait_ms = due_ms > lane->look[ROOM_ORDER].clock.wall_ms
+                           ? due_ms - lane->look[ROOM_ORDER].clock.wall_ms
+                           : 1;
     return lane->look[ROOM_ORDER].clock.now_ns + min_u64(wait_ms, 1000) * 1000000;
 }
 
@@ -237,7 +244,7 @@ static void finish_touched(struct lane *lane)
     order->touched_count = 0;
 }
 
-uint32_t room_order_poll(struct lane *lane)
+uint32_t lane_order_poll(struct lane *lane)
 {
     if (!lane->started && lane->look[ROOM_ORDER].view->cluster != 0)
         (void)lane_start(lane);

@@ -28,7 +28,8 @@ static bool take_frame(struct lane *lane, struct outgoing *out, const struct end
     return true;
 }
 
-static bool open_frame(struct lane *lane, struct outgoing *out, const struct endpoint *peer, uint64_t number)
+static bool open_frame(struct lane *lane, struct outgoing *out, const struct endpoint *peer,
+                       uint64_t number)
 {
     if (!take_frame(lane, out, peer)) {
         count_event(lane, LANE_NO_FRAME);
@@ -70,7 +71,8 @@ struct outgoing *seal_to_member(struct lane *lane, uint16_t id, uint16_t group, 
         seal->open_members &= ~((uint64_t)1 << index);
     }
     if (!out->open) {
-        struct endpoint peer = {member->ip, member->port[their_lane], member->source_port[their_lane]};
+        struct endpoint peer = {member->ip, member->port[their_lane],
+                                member->source_port[their_lane]};
         if (!open_frame(lane, out, &peer, lane->frame_number_base + ++seal->frame_number[index]))
             return NULL;
         seal->open_members |= (uint64_t)1 << index;

@@ -1,7 +1,7 @@
 /* persist: hands writes to the storage and tells how far it has come. */
 #include "dataplane/pipeline/internal.h"
 
-uint32_t room_persist_poll(struct lane *lane)
+uint32_t lane_persist_poll(struct lane *lane)
 {
     uint32_t count = 0, bytes;
     const struct storage_write *write;

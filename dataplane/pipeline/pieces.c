@@ -2,7 +2,8 @@
  * become an entry where they lie. */
 #include "dataplane/pipeline/internal.h"
 
-static void give_back(struct lane *lane, const struct wire_abandoned *abandoned, enum lane_event event)
+static void give_back(struct lane *lane, const struct wire_abandoned *abandoned,
+                      enum lane_event event)
 {
     count_event(lane, event);
     log_abandon(lane->group[abandoned->group / lane->config.lane_count].log, abandoned->buffer);
@@ -11,7 +12,8 @@ static void give_back(struct lane *lane, const struct wire_abandoned *abandoned,
 void order_expire_fragments(struct lane *lane)
 {
     struct wire_abandoned abandoned;
-    while (wire_assembly_expire(lane->order.assemblies, lane->look[ROOM_ORDER].clock.now_ns, &abandoned))
+    while (wire_assembly_expire(lane->order.assemblies, lane->look[ROOM_ORDER].clock.now_ns,
+                                &abandoned))
         give_back(lane, &abandoned, LANE_REASSEMBLY_TIMEOUT);
 }
 
@@ -44,7 +46,8 @@ static struct wire_assembly *find_or_open(struct lane *lane, const struct arriva
 }
 
 /* True: the slot has become an entry. */
-static bool deliver(struct lane *lane, const struct arrival *arrival, struct wire_view *view, uint8_t *memory)
+static bool deliver(struct lane *lane, const struct arrival *arrival, struct wire_view *view,
+                    uint8_t *memory)
 {
     struct wire_request request;
     struct wire_raft message;

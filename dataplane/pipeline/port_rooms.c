@@ -11,12 +11,13 @@ static uint32_t push_frames(struct lane *lane, const struct frame *frames, uint3
     return count;
 }
 
-uint32_t room_rx_poll(struct lane *lane)
+uint32_t lane_rx_poll(struct lane *lane)
 {
     struct frame frames[LANE_BURST];
     if (!doorway_fits(lane->arrived, LANE_BURST * (1 + LANE_DUCTS_MAX), sizeof(struct frame)))
         return 0; /* back-pressure: frames stay in the port's ring, which drops when full */
-    uint32_t found = port_rx_burst(lane->config.queue, frames, LANE_BURST, lane->look[ROOM_RX].clock.now_ns);
+    uint32_t found =
+        port_rx_burst(lane->config.queue, frames, LANE_BURST, lane->look[ROOM_RX].clock.now_ns);
     uint32_t pushed = push_frames(lane, frames, found);
     for (uint32_t d = 0; d < lane->config.duct_count; d++) {
         found = duct_receive(lane->config.duct[d], DUCT_LANE, frames, LANE_BURST);
@@ -34,7 +35,7 @@ static void send_by_duct(struct lane *lane, const struct frame *frame)
     duct_send(lane->config.duct[frame->peer.port], DUCT_LANE, frame, 1);
 }
 
-uint32_t room_tx_poll(struct lane *lane)
+uint32_t lane_tx_poll(struct lane *lane)
 {
     struct frame frames[LANE_BURST];
     uint32_t count = 0, total = 0, bytes;

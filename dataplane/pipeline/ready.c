@@ -13,7 +13,8 @@ bool order_has_room(struct lane *lane)
            doorway_fits(lane->parcels, 2, (uint32_t)sizeof(struct parcel) + frame_bytes);
 }
 
-static void hand_write(struct lane *lane, struct group *group, uint32_t slot, const struct raft_ready *ready)
+static void hand_write(struct lane *lane, struct group *group, uint32_t slot,
+                       const struct raft_ready *ready)
 {
     struct order_room *order = &lane->order;
     struct storage_write *write = doorway_reserve(lane->writes, sizeof *write);
@@ -32,7 +33,8 @@ static void hand_write(struct lane *lane, struct group *group, uint32_t slot, co
     order->next_seq++;
 }
 
-static void hand_send(struct lane *lane, struct group *group, uint32_t slot, const struct raft_send *send)
+static void hand_send(struct lane *lane, struct group *group, uint32_t slot,
+                      const struct raft_send *send)
 {
     struct parcel *parcel = doorway_reserve(lane->parcels, sizeof *parcel);
     ENSURE(parcel != NULL);
@@ -42,12 +44,14 @@ static void hand_send(struct lane *lane, struct group *group, uint32_t slot, con
     parcel->as.raft.send = *send;
     const struct wire_raft *message = &send->message;
     if (message->entry_count != 0)
-        parcel->as.raft.last_term = raft_entry_term(group->raft, message->index + message->entry_count);
+        parcel->as.raft.last_term =
+            raft_entry_term(group->raft, message->index + message->entry_count);
     if (message->kind == WIRE_VOTE_REPLY && (message->flags & WIRE_RAFT_GRANTED) != 0)
         group->votes_granted++;
 }
 
-static void hand_commit(struct lane *lane, struct group *group, uint32_t slot, const struct raft_ready *ready)
+static void hand_commit(struct lane *lane, struct group *group, uint32_t slot,
+                        const struct raft_ready *ready)
 {
     struct work *work = doorway_reserve(lane->work, sizeof *work);
     ENSURE(work != NULL);

@@ -12,7 +12,8 @@ static uint64_t stored_now(const struct lane *lane)
 
 static void retract(struct outgoing *out, const struct wire_writer *before)
 {
-    out->writer = *before; /* an empty frame may remain; it is filled by the next message or leaves as it is */
+    out->writer =
+        *before; /* an empty frame may remain; it is filled by the next message or leaves as it is */
 }
 
 static void seal_raft(struct lane *lane, const struct parcel *parcel)
@@ -29,8 +30,8 @@ static void seal_raft(struct lane *lane, const struct parcel *parcel)
     if (message->entry_count == 0)
         return;
     const struct log *log = lane->group[parcel->slot].log;
-    uint32_t copied = log_copy(log, message->index + 1, message->entry_count, parcel->as.raft.last_term,
-                               entries, message->entry_bytes);
+    uint32_t copied = log_copy(log, message->index + 1, message->entry_count,
+                               parcel->as.raft.last_term, entries, message->entry_bytes);
     /* On a split lane order may have moved on while this was copied. */
     if (copied != message->entry_bytes || log_first_index(log) > message->index + 1) {
         count_event(lane, LANE_ENTRY_GONE);
@@ -44,7 +45,8 @@ static bool seal_pieces(struct lane *lane, const struct parcel *parcel)
     const struct wire_raft *message = &parcel->as.raft.send.message;
     struct seal_room *seal = &lane->seal;
     const struct wire_entry *entry = log_entry(lane->group[parcel->slot].log, message->index + 1);
-    if (entry == NULL || entry->index != message->index + 1 || entry->term != parcel->as.raft.last_term) {
+    if (entry == NULL || entry->index != message->index + 1 ||
+        entry->term != parcel->as.raft.last_term) {
         count_event(lane, LANE_ENTRY_GONE);
         return true;
     }
@@ -53,8 +55,8 @@ static bool seal_pieces(struct lane *lane, const struct parcel *parcel)
     wire_raft_head(head, message);
     if (seal->next_piece == 0)
         seal->piece_id++;
-    wire_cut_begin(&cut, seal->piece_id, head, sizeof head, (const uint8_t *)entry, message->entry_bytes,
-                   port_payload_max(lane->config.queue));
+    wire_cut_begin(&cut, seal->piece_id, head, sizeof head, (const uint8_t *)entry,
+                   message->entry_bytes, port_payload_max(lane->config.queue));
     for (uint32_t sent = 0; seal->next_piece < cut.count; seal->next_piece++, sent++) {
         if (sent == LANE_BURST)
             return false;
@@ -68,10 +70,12 @@ static bool seal_pieces(struct lane *lane, const struct parcel *parcel)
     return true;
 }
 
-static void leader_hint(const struct lane *lane, const struct parcel *parcel, struct wire_reply *reply)
+static void leader_hint(const struct lane *lane, const struct parcel *parcel,
+                        struct wire_reply *reply)
 {
     uint16_t id = parcel->as.reply.leader;
-    const struct view_member *leader = id == RAFT_NOBODY ? NULL : view_member_find(lane->look[ROOM_SEAL].view, id);
+    const struct view_member *leader =
+        id == RAFT_NOBODY ? NULL : view_member_find(lane->look[ROOM_SEAL].view, id);
     reply->leader = WIRE_NODE_CLIENT;
     if (leader == NULL || leader->lane_count == 0)
         return;
@@ -119,7 +123,8 @@ static void seal_reply(struct lane *lane, const struct parcel *parcel)
 }
 
 /* A message that is encoded already: forwarded, or a piece. */
-static void seal_encoded(struct lane *lane, struct outgoing *out, const uint8_t *message, uint32_t bytes)
+static void seal_encoded(struct lane *lane, struct outgoing *out, const uint8_t *message,
+                         uint32_t bytes)
 {
     if (out == NULL)
         return;
@@ -159,8 +164,8 @@ static bool seal_parcel(struct lane *lane, const struct parcel *parcel)
         return true;
     default:
         seal_encoded(lane,
-                     frame_for(lane, &parcel->as.encoded.peer, parcel->as.encoded.member, parcel->group,
-                               parcel->as.encoded.bytes),
+                     frame_for(lane, &parcel->as.encoded.peer, parcel->as.encoded.member,
+                               parcel->group, parcel->as.encoded.bytes),
                      tail, parcel->as.encoded.bytes);
         return true;
     }
@@ -210,7 +215,7 @@ static uint32_t take_parcels(struct lane *lane, struct doorway *from, uint64_t s
     return count;
 }
 
-uint32_t room_seal_poll(struct lane *lane)
+uint32_t lane_seal_poll(struct lane *lane)
 {
     uint64_t stored = stored_now(lane);
     uint32_t count = release_held(lane, stored);

@@ -2,7 +2,8 @@
  * and counters are single-writer words that are read as they stand. */
 #include "dataplane/pipeline/internal.h"
 
-static void fill(const struct lane *lane, const struct group *group, struct lane_group_status *status)
+static void fill(const struct lane *lane, const struct group *group,
+                 struct lane_group_status *status)
 {
     memset(status, 0, sizeof *status);
     status->group = group->number;
@@ -23,7 +24,8 @@ static void fill(const struct lane *lane, const struct group *group, struct lane
     status->votes_granted = group->votes_granted;
     status->digest = state_digest(group->state);
     status->time_ms = state_time_ms(group->state);
-    status->member_count = (uint16_t)min_u32(machine.member_count, (uint32_t)COUNT_OF(status->member));
+    status->member_count =
+        (uint16_t)min_u32(machine.member_count, (uint32_t)COUNT_OF(status->member));
     memcpy(status->member, machine.member, status->member_count * sizeof status->member[0]);
 }
 
@@ -41,8 +43,8 @@ void status_publish(struct lane *lane)
 
 bool lane_group_status(const struct lane *lane, uint16_t group, struct lane_group_status *status)
 {
-    uint32_t slot = group / lane->config.lane_count;
-    if (group % lane->config.lane_count != lane->config.index || slot >= lane->group_count)
+    uint32_t slot;
+    if (!group_slot(lane, group, &slot))
         return false;
     const struct group *from = &lane->group[slot];
     uint64_t before, after;
@@ -87,9 +89,8 @@ void lane_wire_counters(const struct lane *lane, uint64_t counters[WIRE_REFUSAL_
 
 static const struct group *group_of(const struct lane *lane, uint16_t group)
 {
-    uint32_t slot = group / lane->config.lane_count;
-    bool here = group % lane->config.lane_count == lane->config.index && slot < lane->group_count;
-    return here ? &lane->group[slot] : NULL;
+    uint32_t slot;
+    return group_slot(lane, group, &slot) ? &lane->group[slot] : NULL;
 }
 
 const struct state *lane_state(const struct lane *lane, uint16_t group)

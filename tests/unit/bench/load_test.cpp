@@ -445,6 +445,23 @@ TEST_F(Load, NobodyAnswers)
     EXPECT_FALSE(run().answered);
 }
 
+TEST_F(Load, NobodyAnswersThePreload)
+{
+    plan.preload = true;
+    fake.silent_from_ns = 0;
+    fake.step_ns = MS;
+    EXPECT_FALSE(run().answered);
+}
+
+TEST_F(Load, APreloadThatIsTooSlowIsLeft)
+{
+    plan.preload = true;
+    plan.keys = 1000000;
+    fake.step_ns = MS;
+    EXPECT_TRUE(run().answered);
+    EXPECT_LT(fake.store.size(), plan.keys);
+}
+
 TEST_F(Load, FailoverIsFromTheKillToTheFirstLaterWrite)
 {
     uint64_t kill_ns = fake.now_ns + 60 * MS;

@@ -109,7 +109,8 @@ class EdgeTest : public testing::Test
         edge_config_defaults(&config);
         config.connections_max = 32;
         config.sessions = 2;
-        config.chunks = 1024;
+        config.chunks = 768;
+        config.big_inputs = 2;
         config.seed = 42;
     }
     ~EdgeTest() override

@@ -81,13 +81,17 @@ TEST(Config, RefusesWhatDoesNotFitTogether)
 {
     EXPECT_NE(load(std::string(good) + "[raft]\nheartbeat = 90ms\n").error.find("at least twice"),
               std::string::npos);
-    EXPECT_NE(load(std::string(good) + "[raft]\nelection_timeout_max = 50ms\n").error.find("must not be below"),
+    EXPECT_NE(load(std::string(good) + "[raft]\nelection_timeout_max = 50ms\n")
+                  .error.find("must not be below"),
               std::string::npos);
-    EXPECT_NE(load("[node]\nid = 9\n[cluster]\nmembers = 1@10.1.0.1:7700\n").error.find("does not name"),
-              std::string::npos);
-    EXPECT_NE(load("[node]\nid = 1\n[cluster]\nmembers = 1@10.1.0.9:7700\n[port]\naddress = 10.1.0.1/24\n")
-                  .error.find("another address"),
-              std::string::npos);
+    EXPECT_NE(
+        load("[node]\nid = 9\n[cluster]\nmembers = 1@10.1.0.1:7700\n").error.find("does not name"),
+        std::string::npos);
+    EXPECT_NE(
+        load(
+            "[node]\nid = 1\n[cluster]\nmembers = 1@10.1.0.9:7700\n[port]\naddress = 10.1.0.1/24\n")
+            .error.find("another address"),
+        std::string::npos);
     EXPECT_FALSE(load("").accepted);
 }
 

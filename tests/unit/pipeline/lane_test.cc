@@ -165,7 +165,8 @@ class Lane : public ::testing::Test
                     uint64_t sequence;
                     struct wire_result result;
                     wire_next_result(&at, &sequence, &result);
-                    std::string value(reinterpret_cast<const char *>(result.value), result.value_bytes);
+                    std::string value(reinterpret_cast<const char *>(result.value),
+                                      result.value_bytes);
                     all.push_back({sequence, result.status, result.type, result.integer, value});
                 }
             }
@@ -190,7 +191,8 @@ class Lane : public ::testing::Test
         return static_cast<uint64_t>(one(0, nonce, command).integer);
     }
 
-    static struct wire_command make(enum wire_op op, const std::string &key, const std::string &value)
+    static struct wire_command make(enum wire_op op, const std::string &key,
+                                    const std::string &value)
     {
         struct wire_command command = {};
         command.op = static_cast<uint8_t>(op);
@@ -201,8 +203,8 @@ class Lane : public ::testing::Test
         return command;
     }
 
-    void from_member(const std::function<void(struct wire_frame &)> &spoil, uint8_t kind = WIRE_APPEND,
-                     uint16_t group = 0)
+    void from_member(const std::function<void(struct wire_frame &)> &spoil,
+                     uint8_t kind = WIRE_APPEND, uint16_t group = 0)
     {
         std::vector<uint8_t> payload(1472);
         struct wire_frame header = {};
@@ -305,8 +307,9 @@ TEST_F(Lane, AnswersAValueLargerThanAFrameInPieces)
     EXPECT_EQ(port.sent.size(), 2u);
     uint32_t offset = WIRE_FRAME_BYTES;
     struct wire_view message;
-    ASSERT_EQ(wire_message_next(port.sent[0].bytes.data(), static_cast<uint32_t>(port.sent[0].bytes.size()),
-                                &offset, &message),
+    ASSERT_EQ(wire_message_next(port.sent[0].bytes.data(),
+                                static_cast<uint32_t>(port.sent[0].bytes.size()), &offset,
+                                &message),
               WIRE_OK);
     EXPECT_EQ(message.kind, WIRE_FRAGMENT);
 }
@@ -423,7 +426,8 @@ TEST_F(Lane, SplitRoomsWriteTheSameLogAndGiveTheSameAnswersAsFusedOnes)
             wire_frame_begin(&writer, payload.data(), 1472, &header);
             struct wire_request request = {};
             request.session = session;
-            struct wire_command command = make(i % 3 == 0 ? WIRE_OP_APPEND : WIRE_OP_SET, name, value);
+            struct wire_command command =
+                make(i % 3 == 0 ? WIRE_OP_APPEND : WIRE_OP_SET, name, value);
             (void)wire_put_request(&writer, &request);
             (void)wire_put_command(&writer, i, &command);
             payload.resize(writer.bytes);
@@ -443,7 +447,8 @@ TEST_F(Lane, SplitRoomsWriteTheSameLogAndGiveTheSameAnswersAsFusedOnes)
         }
         std::string story;
         for (const Answer &answer : answers())
-            story += std::to_string(answer.sequence) + ":" + std::to_string(answer.status) + answer.value + " ";
+            story += std::to_string(answer.sequence) + ":" + std::to_string(answer.status) +
+                     answer.value + " ";
         const struct log *log = lane_log(lane, 0);
         for (uint64_t i = 1; i <= log_last_index(log); i++) {
             const struct wire_entry *entry = log_entry(log, i);

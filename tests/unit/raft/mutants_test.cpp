@@ -29,7 +29,7 @@ static int live_with(int mutant)
         raft_mutant = mutant;
         for (uint64_t seed = 1; seed <= 150; seed++) {
             try {
-                Story(seed).live(3000 * ms);
+                Story(seed).suffer(3000 * ms);
             } catch (const std::exception &) {
                 _exit(1);
             }

@@ -50,10 +50,20 @@ class Story : public Cluster
     /* The whole story of one seed: misfortunes for a while, then peace, in which progress is demanded. */
     void live(uint64_t troubled_ns)
     {
+        suffer(troubled_ns);
+        recover();
+    }
+
+    void suffer(uint64_t troubled_ns)
+    {
         for (uint64_t next = 200 * ms; now < troubled_ns; pass()) {
             if (now >= next)
                 next = now + misfortune();
         }
+    }
+
+    void recover()
+    {
         heal();
         challenger = RAFT_NOBODY;
         uint64_t before = acknowledged;

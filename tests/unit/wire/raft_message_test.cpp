@@ -157,6 +157,9 @@ TEST(WireRaft, RefusesEntriesThatDoNotTile)
         Bytes bad = entry;
         memcpy(bad.data(), &body_bytes, 4);
         EXPECT_EQ(try_append(append_of(7, 3, 4), {bad}), WIRE_REFUSED_ENTRIES) << body_bytes;
+        wire_raft two = append_of(7, 3, 4);
+        two.entry_count = 2; // the second would lie behind the end
+        EXPECT_EQ(try_append(two, {bad}), WIRE_REFUSED_ENTRIES) << body_bytes;
     }
 }
 

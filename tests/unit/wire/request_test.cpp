@@ -217,3 +217,22 @@ TEST(WireReply, RefusesResultsThatDoNotTile)
     ASSERT_TRUE(wire_put_reply(&full.writer, &in));
     EXPECT_FALSE(wire_put_result(&full.writer, 1, &result));
 }
+
+TEST(WireReply, TheLeaderCanBeRenamedInPlace)
+{
+    Frame frame;
+    wire_reply in = {};
+    in.leader = 40;
+    in.leader_port = 7000;
+    in.count = 0;
+    ASSERT_TRUE(wire_put_reply(&frame.writer, &in));
+    wire_view view = frame.only_view();
+    wire_reply before, after;
+    ASSERT_EQ(wire_get_reply(&view, &before), WIRE_OK);
+    wire_rename_leader(frame.writer.data + WIRE_FRAME_BYTES + WIRE_MESSAGE_BYTES, 2);
+    ASSERT_EQ(wire_get_reply(&view, &after), WIRE_OK);
+    EXPECT_EQ(after.leader, 2);
+    EXPECT_EQ(before.leader, 40);
+    EXPECT_EQ(after.leader_port, 7000) << "and nothing else";
+    EXPECT_EQ(after.client, before.client);
+}

@@ -34,8 +34,9 @@ static enum quorate_status submit(struct quorate *handle, const struct wire_comm
 {
     if (quorate_outstanding(handle) >= CLIENT_WINDOW_MAX || client_room(handle->machine) == 0)
         return QUORATE_FULL;
-    return client_submit(handle->machine, command, tag, carrier_now_ns()) ? QUORATE_OK
-                                                                          : QUORATE_BAD_COMMAND;
+    return client_submit(handle->machine, command, tag, quorate_carrier_now_ns())
+               ? QUORATE_OK
+               : QUORATE_BAD_COMMAND;
 }
 
 enum quorate_status quorate_submit(struct quorate *handle, const struct wire_command *command,
@@ -49,13 +50,13 @@ uint32_t quorate_poll(struct quorate *handle, struct quorate_result *results, ui
                       uint64_t timeout_ns)
 {
     forget_values(handle);
-    uint64_t now_ns = carrier_now_ns();
+    uint64_t now_ns = quorate_carrier_now_ns();
     uint64_t until_ns = timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout_ns;
-    carrier_turn(handle);
+    quorate_carrier_turn(handle);
     while (handle->finished_count == 0 && client_outstanding(handle->machine) != 0 &&
-           carrier_now_ns() < until_ns) {
-        carrier_wait(handle, until_ns);
-        carrier_turn(handle);
+           quorate_carrier_now_ns() < until_ns) {
+        quorate_carrier_wait(handle, until_ns);
+        quorate_carrier_turn(handle);
     }
     uint32_t given = min_u32(count, handle->finished_count);
     for (uint32_t i = 0; i < given; i++)
@@ -83,8 +84,8 @@ enum quorate_status quorate_execute(struct quorate *handle, const struct wire_co
     result->status = submit(handle, command, QUORATE_TAG_RESERVED);
     if (result->status != QUORATE_OK)
         return result->status;
-    for (carrier_turn(handle); !take_reserved(handle, result); carrier_turn(handle))
-        carrier_wait(handle, UINT64_MAX); /* the command's own deadline ends this */
+    for (quorate_carrier_turn(handle); !take_reserved(handle, result); quorate_carrier_turn(handle))
+        quorate_carrier_wait(handle, UINT64_MAX); /* the command's own deadline ends this */
     return result->status;
 }
 

@@ -10,7 +10,7 @@
 
 #define RECEIVES_MAX 256u /* per turn, so that a flood does not keep a caller past its time */
 
-uint64_t carrier_now_ns(void)
+uint64_t quorate_carrier_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -118,17 +118,17 @@ static void receive_all(struct quorate *handle, uint64_t now_ns)
     }
 }
 
-void carrier_turn(struct quorate *handle)
+void quorate_carrier_turn(struct quorate *handle)
 {
-    uint64_t now_ns = carrier_now_ns();
+    uint64_t now_ns = quorate_carrier_now_ns();
     receive_all(handle, now_ns);
     finish(handle, client_tick(handle->machine, now_ns, handle->completion, CLIENT_WINDOW_MAX));
     send_all(handle, now_ns);
 }
 
-void carrier_wait(struct quorate *handle, uint64_t until_ns)
+void quorate_carrier_wait(struct quorate *handle, uint64_t until_ns)
 {
-    uint64_t now_ns = carrier_now_ns();
+    uint64_t now_ns = quorate_carrier_now_ns();
     uint64_t wake_ns = min_u64(until_ns, client_wake_ns(handle->machine));
     if (wake_ns <= now_ns)
         return;

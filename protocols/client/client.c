@@ -96,7 +96,7 @@ client *client_init(void *memory, const struct client_config *config, uint64_t n
     c->next_sequence = 1;
     c->session_heard_ns = now_ns;
     c->cut_slot = SLOT_NONE;
-    pace_init(c);
+    client_pace_init(c);
     return c;
 }
 
@@ -125,7 +125,7 @@ bool client_submit(client *c, const struct wire_command *command, uint64_t cooki
         c->counter[CLIENT_SUBMIT_TOO_BIG]++;
         return false;
     }
-    struct slot *slot = &c->slot[slot_take(c)];
+    struct slot *slot = &c->slot[client_slot_take(c)];
     slot->cookie = cookie;
     slot->submitted_ns = now_ns;
     slot->sequence = 0;
@@ -135,7 +135,7 @@ bool client_submit(client *c, const struct wire_command *command, uint64_t cooki
     slot->kind = command->op <= WIRE_OP_WRITE_LAST ? SLOT_WRITE : SLOT_READ;
     if (slot->kind == SLOT_WRITE)
         check_rest(c, now_ns);
-    slot_wait(c, id);
+    client_slot_wait(c, id);
     return true;
 }
 
@@ -151,13 +151,13 @@ uint32_t client_tick(client *c, uint64_t now_ns, struct client_completion *compl
             break;
         c->counter[CLIENT_DEADLINE]++;
         if (slot->kind == SLOT_READ || slot->state == SLOT_WAITING) {
-            slot_complete(c, id, CLIENT_REFUSED, NULL, &out);
+            client_slot_complete(c, id, CLIENT_REFUSED, NULL, &out);
         } else {
             c->counter[CLIENT_SESSION_LEFT]++;
-            session_lose(c, &out);
+            client_session_lose(c, &out);
         }
     }
-    session_settle_control(c);
+    client_session_settle_control(c);
     return out.count;
 }
 

@@ -78,8 +78,7 @@ struct client_completion {
     uint64_t submitted_ns;
     uint32_t attempts; /* times it was sent */
     enum client_outcome outcome;
-    struct wire_result
-        result; /* CLIENT_DONE: value points into the message or the machine, until the next call */
+    struct wire_result result; /* its value lies in the message or the machine, until the next call */
 };
 
 size_t client_footprint(const struct client_config *config); /* 0: not acceptable */
@@ -104,8 +103,8 @@ uint32_t client_receive(client *, const struct wire_view *message, uint64_t now_
 uint32_t client_tick(client *, uint64_t now_ns, struct client_completion *completions,
                      uint32_t capacity);
 
-uint64_t client_wake_ns(
-    const client *); /* emit or tick no later than this; UINT64_MAX: nothing outstanding */
+/* Emit or tick no later than this, which may be in the past; UINT64_MAX: nothing outstanding. */
+uint64_t client_wake_ns(const client *);
 uint32_t client_outstanding(const client *); /* submitted, not completed */
 uint32_t client_room(const client *);        /* how many more submit would take now */
 uint16_t client_leader(const client *); /* id last named as leader, WIRE_NODE_CLIENT: unknown */

@@ -58,7 +58,7 @@ static void put_piece(client *c, struct wire_writer *writer, uint64_t now_ns)
     ENSURE(put); /* the piece was cut for this capacity */
     c->cut_piece++;
     if (c->cut_piece == c->cut.count) {
-        slot_sent(c, c->cut_slot, now_ns);
+        client_slot_sent(c, c->cut_slot, now_ns);
         c->cut_slot = SLOT_NONE;
     } else if (c->cut_piece % PIECES_PER_BURST == 0) {
         c->cut_resume_ns = now_ns + PIECES_PAUSE_NS;
@@ -75,7 +75,7 @@ static uint16_t next_write(const client *c)
 {
     if (!c->confirmed || !session_ready(c))
         return SLOT_NONE;
-    uint16_t id = slot_lowest_resend(c);
+    uint16_t id = client_slot_lowest_resend(c);
     if (c->oldest <= c->barrier && (id == SLOT_NONE || c->slot[id].sequence > c->barrier))
         return SLOT_NONE;
     if (id != SLOT_NONE)
@@ -98,8 +98,8 @@ static void put_writes(client *c, struct wire_writer *writer, uint64_t now_ns)
         if (!wire_put_body(writer, sequence, slot_body(c, id), slot->body_bytes))
             break;
         if (slot->state == SLOT_WAITING)
-            slot_number(c, id);
-        slot_sent(c, id, now_ns);
+            client_slot_number(c, id);
+        client_slot_sent(c, id, now_ns);
     }
     if (count != 0)
         return;
@@ -107,7 +107,7 @@ static void put_writes(client *c, struct wire_writer *writer, uint64_t now_ns)
     if (!frame_empty(writer))
         return;
     if (c->slot[id].state == SLOT_WAITING)
-        slot_number(c, id);
+        client_slot_number(c, id);
     start_cut(c, id, writer->capacity, now_ns);
 }
 
@@ -124,7 +124,7 @@ static void put_sessionless(client *c, struct wire_writer *writer, uint64_t now_
         const struct slot *slot = &c->slot[control];
         bool put = wire_put_body(writer, slot->sequence, slot_body(c, control), slot->body_bytes);
         ENSURE(put); /* it is first in its frame, and small */
-        slot_sent(c, control, now_ns);
+        client_slot_sent(c, control, now_ns);
     }
     while (!list_empty(&c->reads)) {
         uint16_t id = c->reads.head;
@@ -133,7 +133,7 @@ static void put_sessionless(client *c, struct wire_writer *writer, uint64_t now_
         if (id == c->cut_slot || !wire_put_body(writer, nonce, slot_body(c, id), slot->body_bytes))
             break;
         slot->sequence = nonce;
-        slot_sent(c, id, now_ns);
+        client_slot_sent(c, id, now_ns);
         any = true;
     }
     if (any)
@@ -149,10 +149,10 @@ bool client_emit(client *c, void *payload, uint32_t capacity, uint64_t now_ns, u
                  uint16_t *target)
 {
     ENSURE(capacity >= WIRE_FRAGMENT_FRAME_BYTES_MIN);
-    pace_collect_due(c, now_ns);
+    client_pace_collect_due(c, now_ns);
     if (now_ns < c->pause_until_ns)
         return false;
-    session_settle_control(c);
+    client_session_settle_control(c);
     struct wire_writer writer;
     begin_frame(c, &writer, payload, capacity);
     if (c->cut_slot == SLOT_NONE || now_ns < c->cut_resume_ns) {
@@ -176,7 +176,7 @@ uint64_t client_wake_ns(const client *c)
         wake_ns = c->slot[c->age.head].submitted_ns + c->config.deadline_ns;
     if (!list_empty(&c->flight))
         wake_ns = min_u64(wake_ns, c->slot[c->flight.head].sent_ns + c->retry_ns);
-    bool control = session_wants_control(c) && c->slot[control_slot(c)].state != SLOT_FLIGHT;
+    bool control = client_session_wants_control(c) && c->slot[control_slot(c)].state != SLOT_FLIGHT;
     bool reads = !list_empty(&c->reads) && c->reads.head != c->cut_slot;
     bool writes = c->cut_slot == SLOT_NONE && next_write(c) != SLOT_NONE;
     if (control || reads || writes)

@@ -180,34 +180,37 @@ static inline bool session_ready(const client *c)
 
 /* ---- slots.c: moves between states ----------------------------------------------------------- */
 
-uint16_t slot_take(client *c); /* there must be a free one */
-void slot_wait(client *c, uint16_t id);
-void slot_sent(client *c, uint16_t id, uint64_t now_ns);
-void slot_resend(client *c, uint16_t id); /* FLIGHT to RESEND */
-void slot_release(client *c, uint16_t id);
-void slot_number(client *c, uint16_t id);     /* the next sequence is this write's from now on */
-uint16_t slot_lowest_resend(const client *c); /* SLOT_NONE: none */
-void slot_stand_in(client *c, uint16_t id,
-                   uint64_t now_ns); /* the harmless command takes the sequence over */
-void slot_complete(client *c, uint16_t id, enum client_outcome outcome,
-                   const struct wire_result *result, struct outcome_list *out);
+uint16_t client_slot_take(client *c); /* there must be a free one */
+void client_slot_wait(client *c, uint16_t id);
+void client_slot_sent(client *c, uint16_t id, uint64_t now_ns);
+void client_slot_resend(client *c, uint16_t id); /* FLIGHT to RESEND */
+void client_slot_release(client *c, uint16_t id);
+void client_slot_number(client *c, uint16_t id); /* the next sequence is this write's from now on */
+uint16_t client_slot_lowest_resend(const client *c); /* SLOT_NONE: none */
+void client_slot_stand_in(client *c, uint16_t id,
+                          uint64_t now_ns); /* the harmless command takes the sequence over */
+void client_slot_complete(client *c, uint16_t id, enum client_outcome outcome,
+                          const struct wire_result *result, struct outcome_list *out);
 
 /* ---- session.c ------------------------------------------------------------------------------- */
 
-bool session_wants_control(const client *c); /* a registration or a probe should be on its way */
-void session_settle_control(client *c);      /* starts it, or drops it when it is wanted no more */
-void session_adopt(client *c, uint64_t session, uint64_t now_ns);
-void session_lose(client *c, struct outcome_list *out); /* every write that has left is uncertain */
-void session_rewind(client *c, uint16_t id,
-                    uint64_t expected); /* id was refused: another comes first */
+bool client_session_wants_control(
+    const client *c); /* a registration or a probe should be on its way */
+void client_session_settle_control(
+    client *c); /* starts it, or drops it when it is wanted no more */
+void client_session_adopt(client *c, uint64_t session, uint64_t now_ns);
+void client_session_lose(client *c,
+                         struct outcome_list *out); /* every write that has left is uncertain */
+void client_session_rewind(client *c, uint16_t id,
+                           uint64_t expected); /* id was refused: another comes first */
 
 /* ---- pace.c: time-outs, pauses, targets ------------------------------------------------------- */
 
-void pace_init(client *c);
-void pace_collect_due(client *c, uint64_t now_ns);
-void pace_answered(client *c, const struct slot *slot,
-                   uint64_t now_ns); /* by the leader, finally */
-void pace_busy(client *c, uint64_t now_ns);
-void pace_redirect(client *c, uint16_t leader, uint64_t now_ns);
+void client_pace_init(client *c);
+void client_pace_collect_due(client *c, uint64_t now_ns);
+void client_pace_answered(client *c, const struct slot *slot,
+                          uint64_t now_ns); /* by the leader, finally */
+void client_pace_busy(client *c, uint64_t now_ns);
+void client_pace_redirect(client *c, uint16_t leader, uint64_t now_ns);
 
 #endif

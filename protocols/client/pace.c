@@ -4,7 +4,7 @@
 #define TIMEOUTS_TO_SKIP 2u /* one lost datagram is no reason to leave a leader */
 #define SMOOTHING        8u
 
-void pace_init(client *c)
+void client_pace_init(client *c)
 {
     c->suspect = WIRE_NODE_CLIENT;
     c->leader = WIRE_NODE_CLIENT;
@@ -43,7 +43,7 @@ static void set_target(client *c, uint32_t index)
     /* What is under way to another, or has got there in part, is sent here as well. */
     c->cut_slot = SLOT_NONE;
     while (!list_empty(&c->flight))
-        slot_resend(c, c->flight.head);
+        client_slot_resend(c, c->flight.head);
 }
 
 static void next_target(client *c)
@@ -63,13 +63,13 @@ static bool resend_due(client *c, uint64_t now_ns)
 {
     bool any = false;
     while (!list_empty(&c->flight) && now_ns >= c->slot[c->flight.head].sent_ns + c->retry_ns) {
-        slot_resend(c, c->flight.head);
+        client_slot_resend(c, c->flight.head);
         any = true;
     }
     return any;
 }
 
-void pace_collect_due(client *c, uint64_t now_ns)
+void client_pace_collect_due(client *c, uint64_t now_ns)
 {
     if (!resend_due(c, now_ns))
         return;
@@ -82,7 +82,7 @@ void pace_collect_due(client *c, uint64_t now_ns)
     (void)resend_due(c, now_ns); /* the time-out may have become shorter */
 }
 
-void pace_answered(client *c, const struct slot *slot, uint64_t now_ns)
+void client_pace_answered(client *c, const struct slot *slot, uint64_t now_ns)
 {
     c->confirmed = true;
     c->leader = current_target(c);
@@ -100,7 +100,7 @@ void pace_answered(client *c, const struct slot *slot, uint64_t now_ns)
     c->retry_ns = base_retry_ns(c);
 }
 
-void pace_busy(client *c, uint64_t now_ns)
+void client_pace_busy(client *c, uint64_t now_ns)
 {
     c->counter[CLIENT_BUSY]++;
     c->timeouts = 0;
@@ -117,7 +117,7 @@ static uint32_t find_target(const client *c, uint16_t id)
     return i;
 }
 
-void pace_redirect(client *c, uint16_t leader, uint64_t now_ns)
+void client_pace_redirect(client *c, uint16_t leader, uint64_t now_ns)
 {
     uint32_t index = leader == c->suspect ? c->config.target_count : find_target(c, leader);
     c->leader = leader;

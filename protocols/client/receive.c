@@ -24,7 +24,7 @@ static void refuse(client *c, uint16_t id, const struct wire_result *result, uin
 {
     struct slot *slot = &c->slot[id];
     if (slot->kind != SLOT_WRITE) {
-        slot_complete(c, id, CLIENT_REFUSED, result, out);
+        client_slot_complete(c, id, CLIENT_REFUSED, result, out);
         return;
     }
     if (slot->silent) {
@@ -40,7 +40,7 @@ static void refuse(client *c, uint16_t id, const struct wire_result *result, uin
         .outcome = CLIENT_REFUSED,
         .result = *result,
     };
-    slot_stand_in(c, id, now_ns);
+    client_slot_stand_in(c, id, now_ns);
 }
 
 static void control_answered(client *c, uint16_t id, const struct wire_result *result,
@@ -49,15 +49,15 @@ static void control_answered(client *c, uint16_t id, const struct wire_result *r
     const struct slot *slot = &c->slot[id];
     bool opened = slot->kind == SLOT_REGISTER && result->status == WIRE_DONE;
     if (slot->kind == SLOT_REGISTER && (result->status != WIRE_DONE || result->integer == 0)) {
-        pace_busy(c, now_ns); /* the answer makes no sense: ask again, but not at once */
+        client_pace_busy(c, now_ns); /* the answer makes no sense: ask again, but not at once */
         if (slot->state == SLOT_FLIGHT)
-            slot_resend(c, id);
+            client_slot_resend(c, id);
         return;
     }
-    pace_answered(c, slot, now_ns);
+    client_pace_answered(c, slot, now_ns);
     if (opened)
-        session_adopt(c, (uint64_t)result->integer, now_ns);
-    slot_release(c, id);
+        client_session_adopt(c, (uint64_t)result->integer, now_ns);
+    client_slot_release(c, id);
 }
 
 /* An answer that no other attempt can change. */
@@ -69,14 +69,14 @@ static void final_result(client *c, uint16_t id, const struct wire_result *resul
         control_answered(c, id, result, now_ns);
         return;
     }
-    pace_answered(c, slot, now_ns);
+    client_pace_answered(c, slot, now_ns);
     if (slot->kind == SLOT_WRITE)
         c->session_heard_ns = now_ns;
     if (result->status == WIRE_TOO_BIG || result->status == WIRE_BAD_COMMAND)
         refuse(c, id, result, now_ns, out);
     else
-        slot_complete(c, id, result->status == WIRE_REPLY_GONE ? CLIENT_GONE : CLIENT_DONE, result,
-                      out);
+        client_slot_complete(c, id, result->status == WIRE_REPLY_GONE ? CLIENT_GONE : CLIENT_DONE,
+                             result, out);
 }
 
 /* What the results of one reply have in common is acted on once. */
@@ -94,12 +94,12 @@ static void failed_attempt(client *c, uint16_t id, const struct wire_result *res
     case WIRE_SESSION_EXPIRED:
         if (write) {
             c->counter[CLIENT_SESSION_LOST]++;
-            session_lose(c, out);
+            client_session_lose(c, out);
         }
         return;
     case WIRE_OUT_OF_ORDER:
         if (write)
-            session_rewind(c, id, (uint64_t)result->integer);
+            client_session_rewind(c, id, (uint64_t)result->integer);
         return;
     case WIRE_NOT_LEADER:
         mood->not_leader = true;
@@ -109,7 +109,7 @@ static void failed_attempt(client *c, uint16_t id, const struct wire_result *res
         break;
     }
     if (c->slot[id].state == SLOT_FLIGHT)
-        slot_resend(c, id);
+        client_slot_resend(c, id);
 }
 
 static bool is_final(uint8_t status)
@@ -145,9 +145,9 @@ static void handle_reply(client *c, const struct wire_view *view, uint64_t now_n
             failed_attempt(c, id, &result, &mood, out);
     }
     if (mood.busy)
-        pace_busy(c, now_ns);
+        client_pace_busy(c, now_ns);
     if (mood.not_leader)
-        pace_redirect(c, reply.leader, now_ns);
+        client_pace_redirect(c, reply.leader, now_ns);
 }
 
 static void handle_fragment(client *c, const struct wire_view *view, uint64_t now_ns,
@@ -195,6 +195,6 @@ uint32_t client_receive(client *c, const struct wire_view *message, uint64_t now
         handle_reply(c, message, now_ns, &out);
     else
         handle_fragment(c, message, now_ns, &out);
-    session_settle_control(c);
+    client_session_settle_control(c);
     return out.count;
 }

@@ -7,7 +7,7 @@ static enum slot_kind control_kind(const client *c)
     return session_ready(c) ? SLOT_PROBE : SLOT_REGISTER;
 }
 
-bool session_wants_control(const client *c)
+bool client_session_wants_control(const client *c)
 {
     if (list_empty(&c->unsent) && c->resend_count == 0)
         return false;
@@ -39,17 +39,17 @@ static void start_control(client *c)
     slot->state = SLOT_RESEND;
 }
 
-void session_settle_control(client *c)
+void client_session_settle_control(client *c)
 {
     const struct slot *slot = &c->slot[control_slot(c)];
-    bool wanted = session_wants_control(c);
+    bool wanted = client_session_wants_control(c);
     if (slot->state != SLOT_FREE && (!wanted || slot->kind != control_kind(c)))
-        slot_release(c, control_slot(c));
+        client_slot_release(c, control_slot(c));
     if (wanted && slot->state == SLOT_FREE)
         start_control(c);
 }
 
-void session_adopt(client *c, uint64_t session, uint64_t now_ns)
+void client_session_adopt(client *c, uint64_t session, uint64_t now_ns)
 {
     if (c->session != session) {
         c->session = session;
@@ -62,12 +62,12 @@ void session_adopt(client *c, uint64_t session, uint64_t now_ns)
     c->session_heard_ns = now_ns;
 }
 
-void session_lose(client *c, struct outcome_list *out)
+void client_session_lose(client *c, struct outcome_list *out)
 {
     for (uint64_t sequence = c->oldest; sequence != c->next_sequence; sequence++) {
         uint16_t id = c->slot_of[sequence & SEQUENCE_MASK];
         if (id != SLOT_NONE)
-            slot_complete(c, id, CLIENT_UNCERTAIN, NULL, out);
+            client_slot_complete(c, id, CLIENT_UNCERTAIN, NULL, out);
     }
     c->session = 0;
     c->session_nonce = 0;
@@ -76,7 +76,7 @@ void session_lose(client *c, struct outcome_list *out)
 
 /* The attempt was refused; what the servers miss, and what left in an earlier frame than it, is lost or late. Whatever
  * comes behind that would be refused as well, so it waits: sent at once, it would overtake once more. */
-void session_rewind(client *c, uint16_t id, uint64_t expected)
+void client_session_rewind(client *c, uint16_t id, uint64_t expected)
 {
     const struct slot *refused = &c->slot[id];
     c->counter[CLIENT_OUT_OF_ORDER]++;
@@ -90,7 +90,7 @@ void session_rewind(client *c, uint16_t id, uint64_t expected)
         if (i == expected || earlier)
             c->barrier = max_u64(c->barrier, i);
         if (earlier)
-            slot_resend(c, missing);
+            client_slot_resend(c, missing);
     }
-    slot_resend(c, id);
+    client_slot_resend(c, id);
 }

@@ -2,7 +2,7 @@
 #include "numa/base/bits.h"
 #include "protocols/client/machine.h"
 
-uint16_t slot_take(client *c)
+uint16_t client_slot_take(client *c)
 {
     uint16_t id = c->free.head;
     ENSURE(id != SLOT_NONE);
@@ -11,7 +11,7 @@ uint16_t slot_take(client *c)
     return id;
 }
 
-void slot_wait(client *c, uint16_t id)
+void client_slot_wait(client *c, uint16_t id)
 {
     struct slot *slot = &c->slot[id];
     slot->state = SLOT_WAITING;
@@ -51,7 +51,7 @@ static void leave_state(client *c, uint16_t id)
     }
 }
 
-void slot_sent(client *c, uint16_t id, uint64_t now_ns)
+void client_slot_sent(client *c, uint16_t id, uint64_t now_ns)
 {
     struct slot *slot = &c->slot[id];
     leave_state(c, id);
@@ -63,7 +63,7 @@ void slot_sent(client *c, uint16_t id, uint64_t now_ns)
     list_append(c->slot, &c->flight, BY_STATE, id);
 }
 
-void slot_resend(client *c, uint16_t id)
+void client_slot_resend(client *c, uint16_t id)
 {
     struct slot *slot = &c->slot[id];
     ENSURE(slot->state == SLOT_FLIGHT);
@@ -75,7 +75,7 @@ void slot_resend(client *c, uint16_t id)
         list_append(c->slot, &c->reads, BY_STATE, id);
 }
 
-void slot_number(client *c, uint16_t id)
+void client_slot_number(client *c, uint16_t id)
 {
     struct slot *slot = &c->slot[id];
     leave_state(c, id);
@@ -90,7 +90,7 @@ static bool numbered(const struct slot *slot)
     return slot->kind == SLOT_WRITE && slot->state >= SLOT_FLIGHT;
 }
 
-void slot_release(client *c, uint16_t id)
+void client_slot_release(client *c, uint16_t id)
 {
     struct slot *slot = &c->slot[id];
     leave_state(c, id);
@@ -110,7 +110,7 @@ void slot_release(client *c, uint16_t id)
     c->free_count++;
 }
 
-uint16_t slot_lowest_resend(const client *c)
+uint16_t client_slot_lowest_resend(const client *c)
 {
     if (c->resend_count == 0)
         return SLOT_NONE;
@@ -129,7 +129,7 @@ uint16_t slot_lowest_resend(const client *c)
     return c->slot_of[start / 64 * 64 + (uint32_t)__builtin_ctzll(bits)];
 }
 
-void slot_stand_in(client *c, uint16_t id, uint64_t now_ns)
+void client_slot_stand_in(client *c, uint16_t id, uint64_t now_ns)
 {
     static const struct wire_command harmless = {.op = WIRE_OP_SIZE};
     struct slot *slot = &c->slot[id];
@@ -143,11 +143,11 @@ void slot_stand_in(client *c, uint16_t id, uint64_t now_ns)
     list_remove(c->slot, &c->age, BY_AGE, id);
     list_append(c->slot, &c->age, BY_AGE, id);
     if (slot->state == SLOT_FLIGHT)
-        slot_resend(c, id);
+        client_slot_resend(c, id);
 }
 
-void slot_complete(client *c, uint16_t id, enum client_outcome outcome,
-                   const struct wire_result *result, struct outcome_list *out)
+void client_slot_complete(client *c, uint16_t id, enum client_outcome outcome,
+                          const struct wire_result *result, struct outcome_list *out)
 {
     const struct slot *slot = &c->slot[id];
     if (!slot->silent)
@@ -158,5 +158,5 @@ void slot_complete(client *c, uint16_t id, enum client_outcome outcome,
             .outcome = outcome,
             .result = result != NULL ? *result : (struct wire_result){0},
         };
-    slot_release(c, id);
+    client_slot_release(c, id);
 }

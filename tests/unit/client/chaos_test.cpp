@@ -1,5 +1,6 @@
 // The machine against a dumb cluster and a bad network, driven by its own wake times: nothing is executed twice,
-// what is acknowledged was executed once and in order, what is refused never was, and when the network heals all of it ends.
+// what is acknowledged was executed once and in order, what is refused never was, and when the network heals all of
+// it ends.
 #include "tests/unit/client/model_server.h"
 
 namespace

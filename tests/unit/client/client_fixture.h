@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -103,7 +104,7 @@ class ClientFixture : public testing::Test
             while (wire_message_next(payload, bytes, &offset, &view) == WIRE_OK && view.kind != 0) {
                 EXPECT_EQ(view.group, config_.group);
                 if (view.kind == WIRE_FRAGMENT)
-                    pieces_++;
+                    read_piece(view);
                 else
                     read_request(view, target, sent);
             }
@@ -180,6 +181,7 @@ class ClientFixture : public testing::Test
     uint64_t now_ = 1000 * kMs;
     uint32_t frames_ = 0;
     uint32_t pieces_ = 0;
+    std::set<uint64_t> piece_ids_;
 
   private:
     struct Free {
@@ -188,6 +190,14 @@ class ClientFixture : public testing::Test
             operator delete[](memory, std::align_val_t(64));
         }
     };
+    void read_piece(const wire_view &view)
+    {
+        wire_fragment fragment;
+        ASSERT_EQ(wire_get_fragment(&view, &fragment), WIRE_OK);
+        EXPECT_EQ(fragment.kind, WIRE_REQUEST);
+        piece_ids_.insert(fragment.id);
+        pieces_++;
+    }
     void read_request(const wire_view &view, uint16_t target, std::vector<Sent> &sent)
     {
         wire_request request;

@@ -169,3 +169,40 @@ TEST_F(Reply, ALargeCommandLeavesInPacedPieces)
     EXPECT_EQ(sent[0].sequence, 3u);
     EXPECT_EQ(reply(77, {{2, WIRE_DONE, 0}, {3, WIRE_DONE, 0}}).size(), 2u);
 }
+
+TEST_F(Reply, ALargeCommandThatEndsHalfWayIsLeftThere)
+{
+    client_config config = default_config();
+    config.command_bytes_max = 200000;
+    config.deadline_ns = kMs;
+    start(config);
+    open_session(77);
+    ASSERT_TRUE(submit(WIRE_OP_SET, "k", 1, std::string(150000, 'v')));
+    EXPECT_TRUE(emit().empty());
+    uint32_t half = pieces_;
+    EXPECT_GT(half, 0u);
+    now_ += config.deadline_ns;
+    std::vector<client_completion> done = tick();
+    ASSERT_EQ(done.size(), 1u);
+    EXPECT_EQ(done[0].outcome, CLIENT_UNCERTAIN) << "the rest might have left in another attempt";
+    EXPECT_TRUE(emit().empty());
+    EXPECT_EQ(pieces_, half);
+    EXPECT_EQ(client_wake_ns(client_), UINT64_MAX);
+}
+
+TEST_F(Reply, PiecesBearOneIdPerCommandAndSession)
+{
+    start(default_config());
+    for (uint64_t session : {77, 78}) {
+        set(1);
+        for (const Sent &one : emit())
+            reply(0, {{one.sequence, WIRE_DONE, static_cast<int64_t>(session)}});
+        ASSERT_TRUE(submit(WIRE_OP_SET, "k", 1, std::string(3000, 'v')));
+        emit();
+        now_ = client_wake_ns(client_);
+        emit(); // the same number in the same session: the same bytes
+        reply(session, {{1, WIRE_SESSION_EXPIRED, 0}});
+    }
+    EXPECT_GE(pieces_, 12u);
+    EXPECT_EQ(piece_ids_.size(), 2u) << "number 2 of another session is another message";
+}

@@ -169,6 +169,21 @@ TEST_F(Retry, ASilentLeaderIsLeftAfterTwoTimeOuts)
     EXPECT_EQ(counter(CLIENT_TARGET_SKIPPED), 1u);
 }
 
+TEST_F(Retry, WhatIsUnderWayToASilentMemberGoesToTheNextAtOnce)
+{
+    start(default_config());
+    get(1);
+    ASSERT_EQ(emit().size(), 1u);
+    now_ += config_.retry_ns / 2;
+    get(2);
+    ASSERT_EQ(emit().size(), 1u);
+    now_ = client_wake_ns(client_);
+    std::vector<Sent> sent = emit();
+    ASSERT_EQ(sent.size(), 2u);
+    EXPECT_EQ(sent[0].target, config_.target[1]);
+    EXPECT_EQ(sent[1].target, config_.target[1]);
+}
+
 TEST_F(Retry, AFixedTargetIsNeverLeft)
 {
     client_config config = default_config();
@@ -229,6 +244,23 @@ TEST_F(Retry, OutOfOrderSendsWhatIsMissingFirst)
     reply(77, {{3, WIRE_DONE, 0}});
     EXPECT_EQ(numbers(), (Numbers{4, 5, 6, 7, 8})) << "in order, in one go";
     EXPECT_EQ(counter(CLIENT_OUT_OF_ORDER), 4u);
+}
+
+TEST_F(Retry, WhatWasRefusedWaitsForWhatIsOnItsWayAlready)
+{
+    start(default_config());
+    open_session(77);
+    set(1);
+    emit(); // number 2 is lost
+    now_ += kMs;
+    set(2);
+    emit(); // number 3 is refused, and the news is slow
+    now_ = client_wake_ns(client_);
+    ASSERT_EQ(emit().size(), 1u) << "number 2 is sent again";
+    reply(77, {{3, WIRE_OUT_OF_ORDER, 2}});
+    EXPECT_TRUE(emit().empty());
+    reply(77, {{2, WIRE_DONE, 0}});
+    EXPECT_EQ(emit().size(), 1u);
 }
 
 TEST_F(Retry, WhatIsMissingAgainIsSentAgainAtItsTime)

@@ -113,7 +113,7 @@ static const char *build(struct quorate *handle, const struct quorate_options *o
     handle->socket = open_socket();
     if (handle->socket < 0)
         return "no UDP socket could be opened";
-    handle->machine = client_init(handle->memory, &config, carrier_now_ns());
+    handle->machine = client_init(handle->memory, &config, quorate_carrier_now_ns());
     return NULL;
 }
 

@@ -91,6 +91,9 @@ static json_t *status_json(struct node *node)
     }
     for (uint32_t i = 0; i < node->config.lane_count; i++)
         lane_counters_json(node, i, counters);
+    const uint64_t *of_edge = edge_counters(node->edge);
+    for (uint32_t e = 0; e < EDGE_EVENT_COUNT; e++)
+        count_into(counters, "edge", edge_event_name((enum edge_event)e), of_edge[e]);
     char line[PORT_REPORT_LINE_MAX];
     node_port_line(node, line);
     return json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:o}", "id", node->config.id, "incarnation",
@@ -149,6 +152,25 @@ static uint32_t parse_members(const char *text, uint64_t *cluster, uint16_t *ids
     return *end == '\0' && *cluster != 0 ? count : 0;
 }
 
+/* A list of other members than the configuration file's would found a cluster beside the real one. */
+static bool configured(const struct node *node, const uint16_t *ids, uint32_t count)
+{
+    bool same = node->config.member_count == count;
+    for (uint32_t i = 0; same && i < count; i++)
+        same = node->config.member[i] == ids[i];
+    return same;
+}
+
+static bool heard_another(const struct node *node, const struct view *view)
+{
+    for (uint32_t i = 0; i < node->config.lane_count; i++) {
+        uint64_t heard = lane_heard_configuration(node->lane[i].lane);
+        if (heard != 0 && heard != view->config_hash)
+            return true;
+    }
+    return false;
+}
+
 static bool bootstrap(struct node *node, const char *argument, char *text, uint32_t capacity)
 {
     uint16_t ids[VIEW_MEMBERS_MAX];
@@ -156,13 +178,20 @@ static bool bootstrap(struct node *node, const char *argument, char *text, uint3
     uint32_t count = parse_members(argument, &cluster, ids, incarnations);
     struct view view;
     const char *why = NULL;
+    (void)pthread_mutex_lock(&node->boot_lock);
     if (count == 0)
         why = "wants: cluster-hex id=incarnation-hex,... with rising ids";
-    (void)pthread_mutex_lock(&node->boot_lock);
-    if (why == NULL && node->cluster_shown != 0)
-        why = "this node is in a cluster already; a member is replaced when membership is durable";
+    else if (node->cluster_shown != 0)
+        why = "this node is in a cluster already; replacement comes with durable membership";
+    else if (!configured(node, ids, count))
+        why = "these are not the members that this node's configuration names; changes come with "
+              "durable membership";
     if (why == NULL && !node_bind(node, cluster, ids, incarnations, count, &view))
         why = "this node, in this incarnation, is not among the members";
+    if (why == NULL && heard_another(node, &view))
+        why =
+            "members of this cluster vote under another configuration: this node has lost its log; "
+            "replacement comes with durable membership";
     if (why == NULL) {
         node->boot_view = view;
         node->boot_asked = true;

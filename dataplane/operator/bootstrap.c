@@ -48,6 +48,45 @@ static bool ask_cluster(struct candidate *node)
     return clear;
 }
 
+/* The incarnation that a member list binds this id to; 0: none. */
+static uint64_t bound_incarnation(const json_t *members, unsigned id)
+{
+    size_t i;
+    json_t *member;
+    json_array_foreach(members, i, member)
+    {
+        const char *incarnation = json_string_value(json_object_get(member, "incarnation"));
+        if (json_integer_value(json_object_get(member, "id")) == (json_int_t)id)
+            return incarnation == NULL ? 0 : strtoull(incarnation, NULL, 16);
+    }
+    return 0;
+}
+
+/* A node that is in the cluster already knows who its members are: in which incarnation, too. */
+static bool binds_all(struct candidate *node, const struct candidate *nodes, uint32_t count)
+{
+    static const char *const words[] = {"QUORATE", "MEMBERS"};
+    struct operator_reply reply = operator_ask(&node->connection, 2, words);
+    json_t *members =
+        reply.type == REPLY_TEXT ? json_loadb(reply.text, reply.bytes, 0, NULL) : NULL;
+    bool all = json_array_size(members) == count;
+    for (uint32_t i = 0; all && i < count; i++) {
+        all = bound_incarnation(members, nodes[i].id) == nodes[i].incarnation;
+        if (!all)
+            (void)fprintf(
+                stderr,
+                "quorate: %s: node %u is not the member that the cluster was made with: it "
+                "has lost its log; replacement comes with durable membership; nothing was "
+                "changed\n",
+                nodes[i].endpoint, nodes[i].id);
+    }
+    if (json_array_size(members) != count)
+        (void)fprintf(stderr, "quorate: %s: its cluster has other members; nothing was changed\n",
+                      node->endpoint);
+    json_decref(members);
+    return all;
+}
+
 static int by_id(const void *a, const void *b)
 {
     unsigned left = ((const struct candidate *)a)->id, right = ((const struct candidate *)b)->id;
@@ -80,6 +119,9 @@ static int check(struct candidate *nodes, uint32_t count, uint64_t wanted)
                           nodes[i - 1].endpoint, nodes[i].endpoint, nodes[i].id);
             return EX_DATAERR;
         }
+    for (uint32_t i = 0; i < count; i++)
+        if (nodes[i].cluster != 0 && !binds_all(&nodes[i], nodes, count))
+            return EX_DATAERR;
     return EX_OK;
 }
 

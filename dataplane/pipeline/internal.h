@@ -241,6 +241,7 @@ struct lane {
     bool started;                 /* groups exist: the view bears a cluster */
     uint64_t cluster;
     uint64_t config_hash;
+    _Atomic uint64_t heard_hash; /* configuration that others voted under before bootstrap */
     struct group *group;
     uint32_t raft_entry_bytes_max;
     uint64_t frame_number_base;

@@ -132,6 +132,10 @@ struct lane_group_status {
 /* Consistent copy, at most a millisecond old (seqlock). False: no such group on this lane. */
 bool lane_group_status(const struct lane *, uint16_t group, struct lane_group_status *status);
 
+/* Hash of a configuration that members were heard to vote under while this node was in none; 0: silence. A node that
+ * hears one lost its log, and must not be bootstrapped into another. Any thread. */
+uint64_t lane_heard_configuration(const struct lane *);
+
 struct lane_room_meter {
     uint64_t cycles;      /* TSC cycles of polls that found work */
     uint64_t idle_cycles; /* ... of polls that did not           */

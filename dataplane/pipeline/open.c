@@ -5,8 +5,10 @@
 static enum lane_event check_member(struct lane *lane, const struct wire_frame *frame)
 {
     const struct view *view = lane->look[ROOM_OPEN].view;
-    if (view->cluster == 0)
+    if (view->cluster == 0) {
+        atomic_store_explicit(&lane->heard_hash, frame->config_hash, memory_order_relaxed);
         return LANE_NOT_BOOTSTRAPPED;
+    }
     if (frame->cluster != view->cluster)
         return LANE_FOREIGN_CLUSTER;
     const struct view_member *member = view_member_find(view, frame->from);

@@ -57,6 +57,11 @@ bool lane_group_status(const struct lane *lane, uint16_t group, struct lane_grou
     return true;
 }
 
+uint64_t lane_heard_configuration(const struct lane *lane)
+{
+    return atomic_load_explicit(&lane->heard_hash, memory_order_relaxed);
+}
+
 void lane_rooms(const struct lane *lane, struct lane_room_meter meter[ROOM_COUNT])
 {
     memcpy(meter, lane->meter, sizeof lane->meter);

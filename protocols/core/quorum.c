@@ -14,7 +14,8 @@ bool quorum_reached(const struct quorum_rule *rule, member_set yes)
 {
     if (rule->incoming == 0)
         return false;
-    return majority_of(rule->incoming, yes) && (rule->outgoing == 0 || majority_of(rule->outgoing, yes));
+    return majority_of(rule->incoming, yes) &&
+           (rule->outgoing == 0 || majority_of(rule->outgoing, yes));
 }
 
 bool quorum_possible(const struct quorum_rule *rule, member_set no)
@@ -45,5 +46,6 @@ uint64_t quorum_value(const struct quorum_rule *rule, const uint64_t value[QUORU
     if (rule->incoming == 0)
         return 0;
     uint64_t incoming = majority_value(rule->incoming, value);
-    return rule->outgoing == 0 ? incoming : min_u64(incoming, majority_value(rule->outgoing, value));
+    return rule->outgoing == 0 ? incoming
+                               : min_u64(incoming, majority_value(rule->outgoing, value));
 }

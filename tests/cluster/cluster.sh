@@ -6,8 +6,9 @@
 # cluster stays up until interrupted. Everything is taken down on any exit; nothing outside these namespaces is
 # touched.
 #
-# COMMAND gets QUORATE_ENDPOINTS (address:port,...) and QUORATE_CLUSTER (a directory with node N's config N.ini, its
-# log N.log, its process id N.pid, and the script `start N`, which starts a node that was killed).
+# COMMAND gets QUORATE_ENDPOINTS (address:port,...), the programs in its PATH, and QUORATE_CLUSTER: a directory with
+# node N's configuration N.ini, its log N.log, its process id N.pid, and the script `start N`, which starts a node that
+# was killed. Leaves with COMMAND's exit status; 69: the cluster did not come up, 77: not root.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -46,23 +47,55 @@ wire=$tag-w
 dir=$(mktemp -d "/tmp/quorate-cluster-XXXXXX")
 export QUORATE_CLUSTER=$dir
 
+give_up() {
+    echo "cluster: $*" >&2
+    tail -n 20 "$dir"/*.log >&2
+    exit 69
+}
+
+# A process that was killed while it was in the kernel takes a moment to go; a namespace must not outlive the wait.
+# shellcheck disable=SC2317
+end_process() {
+    kill -9 "$1" 2>/dev/null || return 0
+    for ((try = 0; try < 100; try++)); do
+        grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status" 2>/dev/null || return 0
+        sleep 0.05
+    done
+    echo "cluster: process $1 does not end" >&2
+}
+
+# shellcheck disable=SC2317
 take_down() {
-    trap - EXIT INT TERM
-    local file pid
-    for file in "$dir"/*.pid; do
-        [[ -e $file ]] || continue
-        pid=$(<"$file")
-        kill -9 "$pid" 2>/dev/null || true
-        while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+    trap - EXIT
+    trap '' INT TERM
+    local space pid
+    for space in "${spaces[@]}"; do
+        for pid in $(ip netns pids "$space" 2>/dev/null); do
+            end_process "$pid"
+        done
+        ip netns del "$space" 2>/dev/null || true
     done
-    for ((i = 1; i <= count; i++)); do
-        ip netns del "$tag-$i" 2>/dev/null || true
-    done
-    ip netns del "$wire" 2>/dev/null || true
     rm -rf "$dir"
 }
+spaces=()
 trap take_down EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+program() { # path under the build folder
+    local path
+    for path in "$build/$1" "$build/${1##*/}"; do
+        [[ -x $path ]] || continue
+        ln -s "$(readlink -f "$path")" "$dir/bin/${1##*/}"
+        return
+    done
+    echo "cluster: $build has no ${1##*/}; ./dev build makes it" >&2
+    exit 69
+}
+mkdir "$dir/bin"
+program dataplane/node/quorated
+program dataplane/operator/quorate
+export PATH=$dir/bin:$PATH
 
 members=
 endpoints=
@@ -72,56 +105,62 @@ for ((i = 1; i <= count; i++)); do
 done
 export QUORATE_ENDPOINTS=$endpoints
 
+silence() { # namespace interface: no IPv6 address, hence no chatter; a kernel without IPv6 has none anyway
+    ip -n "$1" link set "$2" addrgenmode none 2>/dev/null || true
+}
+
+spaces+=("$wire")
 ip netns add "$wire"
 ip -n "$wire" link set lo up
 for bridge in data manage; do
     ip -n "$wire" link add "$bridge" type bridge mcast_snooping 0
-    ip netns exec "$wire" sysctl -qw "net.ipv6.conf.$bridge.disable_ipv6=1"
+    silence "$wire" "$bridge"
     ip -n "$wire" link set "$bridge" up
 done
 ip -n "$wire" addr add 10.78.0.254/24 dev manage
 
 join() { # namespace interface bridge port
     ip -n "$1" link add "$2" type veth peer name "$4" netns "$wire"
-    ip netns exec "$1" sysctl -qw "net.ipv6.conf.$2.disable_ipv6=1"
-    ip netns exec "$wire" sysctl -qw "net.ipv6.conf.$4.disable_ipv6=1"
+    silence "$1" "$2"
+    silence "$wire" "$4"
     ip -n "$wire" link set "$4" master "$3" up
     ip -n "$1" link set "$2" up
 }
 
-if [[ $driver == af_packet ]]; then
-    device="net_af_packet0,iface=dp0"
-else
-    device="net_af_xdp0,iface=dp0"
-fi
-
 for ((i = 1; i <= count; i++)); do
-    ip netns add "$tag-$i"
-    ip -n "$tag-$i" link set lo up
-    join "$tag-$i" dp0 data "dp$i"
-    join "$tag-$i" mg0 manage "mg$i"
-    ip -n "$tag-$i" addr add "10.78.0.$i/24" dev mg0
+    space=$tag-$i
+    spaces+=("$space")
+    ip netns add "$space"
+    ip -n "$space" link set lo up
+    join "$space" dp0 data "dp$i"
+    join "$space" mg0 manage "mg$i"
+    ip -n "$space" addr add "10.78.0.$i/24" dev mg0
     cat >"$dir/$i.ini" <<INI
 [node]
 id = $i
 [cluster]
 members = $members
 [port]
-name = $device
+name = net_${driver}0,iface=dp0
 address = 10.77.0.$i/24
 udp_port = 7700
 [storage]
 durability = volatile
 log = 64MiB
+[state]
+keys = 262144
+bytes = 128MiB
 [resp]
 listen = 10.78.0.$i:6379
+[host]
+idle = sleep
 INI
 done
 
 cat >"$dir/start" <<START
 #!/usr/bin/env bash
 set -euo pipefail
-ip netns exec "$tag-\$1" "$build/quorated" --config "$dir/\$1.ini" >>"$dir/\$1.log" 2>&1 &
+ip netns exec "$tag-\$1" quorated --config "$dir/\$1.ini" >>"$dir/\$1.log" 2>&1 </dev/null &
 echo \$! >"$dir/\$1.pid"
 START
 chmod +x "$dir/start"
@@ -130,29 +169,33 @@ in_wire() {
     ip netns exec "$wire" "$@"
 }
 
+answers() { # node
+    in_wire quorate --endpoints "10.78.0.$1:6379" status >/dev/null 2>&1
+}
+
 for ((i = 1; i <= count; i++)); do
     "$dir/start" "$i"
 done
 for ((i = 1; i <= count; i++)); do
     for ((try = 0; try < 200; try++)); do
-        in_wire "$build/quorate" --endpoints "10.78.0.$i:6379" status >/dev/null 2>&1 && break
-        if ! kill -0 "$(<"$dir/$i.pid")" 2>/dev/null; then
-            echo "cluster: node $i ended at its start:" >&2
-            cat "$dir/$i.log" >&2
-            exit 69
-        fi
+        ! answers "$i" || break
+        kill -0 "$(<"$dir/$i.pid")" 2>/dev/null || give_up "node $i ended at its start"
         sleep 0.1
     done
+    ((try < 200)) || give_up "node $i does not answer"
 done
-in_wire "$build/quorate" bootstrap >&2
+in_wire quorate bootstrap >&2 || give_up "bootstrap failed"
 
 for ((try = 0; try < 100; try++)); do
-    in_wire "$build/quorate" put cluster:ready yes >/dev/null 2>&1 && break
+    ! in_wire quorate put cluster:ready yes >/dev/null 2>&1 || break
     sleep 0.1
 done
+((try < 100)) || give_up "nobody takes a write"
 
 if [[ $# -eq 0 ]]; then
     echo "up: QUORATE_ENDPOINTS=$endpoints in namespace $wire (ip netns exec $wire ...); interrupt to end" >&2
     while sleep 1; do :; done
 fi
-in_wire "$@"
+status=0
+in_wire "$@" || status=$?
+exit "$status"

@@ -1,0 +1,125 @@
+# shellcheck shell=bash disable=SC2034
+# What the tests share; each is cluster.sh's COMMAND and sources this. Nodes are named by their ids. Every wait ends.
+set -euo pipefail
+
+readonly NODES=(1 2 3)
+readonly ANSWER_SECONDS=10 # more than an edge's own deadline, on a machine that is busy with other things
+
+say() {
+    echo "cluster: $*"
+}
+
+# Ends the test, with what the nodes know.
+fail() {
+    trap - EXIT
+    say "FAILED: $*"
+    quorate -o json status || true
+    tail -n 12 "$QUORATE_CLUSTER"/*.log
+    exit 1
+}
+
+check() { # text, then a command that must succeed
+    local text=$1
+    shift
+    "$@" || fail "$text"
+    say "ok: $text"
+}
+
+equal() { # expected found
+    [[ $1 == "$2" ]] || {
+        say "expected '$1', found '$2'"
+        return 1
+    }
+}
+
+matches() { # pattern found
+    # shellcheck disable=SC2053
+    [[ $2 == $1 ]] || {
+        say "expected '$1', found '$2'"
+        return 1
+    }
+}
+
+# await SECONDS TEXT COMMAND...
+await() {
+    local end=$((SECONDS + $1)) text=$2
+    shift 2
+    until "$@"; do
+        ((SECONDS < end)) || fail "$text"
+        sleep 0.1
+    done
+    say "ok: $text"
+}
+
+address() {
+    echo "10.78.0.$1"
+}
+
+# redis NODE COMMAND...: the reply as one line per element, errors too.
+redis() {
+    local node=$1
+    shift
+    timeout "$ANSWER_SECONDS" redis-cli -h "$(address "$node")" "$@" || echo "(no answer)"
+}
+
+operator() { # NODE VERB...
+    local node=$1
+    shift
+    timeout "$ANSWER_SECONDS" quorate --endpoints "$(address "$node"):6379" "$@"
+}
+
+# known NODE FILTER: what the node's status says of itself; nothing if it does not answer.
+known() {
+    operator "$1" -o json status 2>/dev/null | jq -r "$2" || true
+}
+
+role() {
+    known "$1" '.groups[0].role'
+}
+
+counter() { # NODE NAME
+    known "$1" ".counters[\"$2\"] // 0"
+}
+
+# The first of these nodes that says that it leads; nothing if none does.
+leader_of() {
+    local node
+    for node in "$@"; do
+        if [[ $(role "$node") == leader ]]; then
+            echo "$node"
+            return
+        fi
+    done
+}
+
+led() { # NODE...: one of them leads
+    [[ -n $(leader_of "$@") ]]
+}
+
+lives() { # NODE
+    kill -0 "$(<"$QUORATE_CLUSTER/$1.pid")" && equal PONG "$(redis "$1" PING)"
+}
+
+kill_node() {
+    local pid
+    pid=$(<"$QUORATE_CLUSTER/$1.pid")
+    kill -9 "$pid"
+    say "node $1 was killed"
+}
+
+start_node() {
+    "$QUORATE_CLUSTER/start" "$1"
+}
+
+answers() {
+    operator "$1" status >/dev/null 2>&1
+}
+
+# without NODE NODE...: the others.
+without() {
+    local gone=$1 node
+    shift
+    for node in "$@"; do
+        [[ $node == "$gone" ]] || echo "$node"
+    done
+}

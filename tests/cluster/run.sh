@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# run.sh TEST [DRIVER]: TEST.sh inside a cluster of three. 77, with the reason: this machine can not.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+name=$1
+driver=${2:-af_packet}
+readonly TEST_SECONDS=110
+
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+
+[[ $(id -u) -eq 0 ]] || skip "needs root for network namespaces"
+for tool in ip redis-cli redis-benchmark jq ping awk timeout; do
+    command -v "$tool" >/dev/null || skip "there is no $tool; ./dev deps installs it"
+done
+probe=qp$$
+ip netns add "$probe" 2>/dev/null || skip "this kernel, or this container, gives no network namespaces"
+veth=yes
+ip -n "$probe" link add dp0 type veth peer name dp1 2>/dev/null || veth=no
+ip netns del "$probe"
+[[ $veth == yes ]] || skip "this kernel has no veth pairs"
+
+log=$(mktemp "/tmp/quorate-cluster-$name-XXXXXX")
+trap 'rm -f "$log"' EXIT
+status=0
+timeout --kill-after=20 "$TEST_SECONDS" \
+    "$here/cluster.sh" 3 --driver "$driver" -- "$here/$name.sh" >"$log" 2>&1 || status=$?
+cat "$log"
+if [[ $driver == af_xdp && $status -eq 69 ]] && grep -Eqi 'xdp|xsk|bpf' "$log"; then
+    skip "this kernel gives no AF_XDP sockets: $(grep -Ei -m 1 'xdp|xsk|bpf' "$log")"
+fi
+[[ $status -ne 124 && $status -ne 137 ]] || echo "cluster: FAILED: not done after $TEST_SECONDS seconds"
+exit "$status"

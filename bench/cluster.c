@@ -22,8 +22,7 @@ static void fit_memory(struct node_config *config, const struct load_options *op
     if (options->workload == WORKLOAD_APPEND)
         item_bytes += options_list_bytes(options);
     uint64_t keys_max = power_of_two_at_least(keys + keys / 2);
-    if (config->state.keys_max < keys_max)
-        config->state.keys_max = (uint32_t)keys_max;
+    config->state.keys_max = (uint32_t)max_u64(keys_max, 1u << 16); /* as an operator would size it */
     config->state.bytes_max =
         max_u64(config->state.bytes_max, 2 * keys * item_bytes + STATE_SLACK_BYTES);
     if (options->groups > 1)

@@ -1,6 +1,8 @@
 #include "numa/base/bits.h"
 #include "protocols/client/machine.h"
 
+#define HASTY_ATTEMPTS 8u
+
 /* Registration and probe are reads to the servers' sessions: they do no harm, so they may go to anybody. */
 static enum slot_kind control_kind(const client *c)
 {
@@ -75,10 +77,13 @@ void client_session_lose(client *c, struct outcome_list *out)
 }
 
 /* The attempt was refused; what the servers miss, and what left in an earlier frame than it, is lost or late. Whatever
- * comes behind that would be refused as well, so it waits: sent at once, it would overtake once more. */
+ * comes behind that would be refused as well, so it waits: sent at once, it would overtake once more. When nothing
+ * here can be what the servers miss, asking at once is soon given up for asking in time: question and answer would
+ * keep each other going at the speed of the wire. */
 void client_session_rewind(client *c, uint16_t id, uint64_t expected)
 {
     const struct slot *refused = &c->slot[id];
+    bool found = false;
     c->counter[CLIENT_OUT_OF_ORDER]++;
     if (refused->state != SLOT_FLIGHT)
         return;
@@ -87,10 +92,12 @@ void client_session_rewind(client *c, uint16_t id, uint64_t expected)
         if (missing == SLOT_NONE || c->slot[missing].state != SLOT_FLIGHT)
             continue;
         bool earlier = c->slot[missing].frame < refused->frame;
+        found |= i == expected || earlier;
         if (i == expected || earlier)
             c->barrier = max_u64(c->barrier, i);
         if (earlier)
             client_slot_resend(c, missing);
     }
-    client_slot_resend(c, id);
+    if (found || refused->attempts < HASTY_ATTEMPTS)
+        client_slot_resend(c, id);
 }

@@ -1,0 +1,18 @@
+#!/bin/bash
+# Every planted bug has to be found within RUNS seeds of the usual mix: mutants.sh QUORATE-SIM-MUTANTS RUNS
+set -u
+sim=$1 runs=$2
+missed=0
+for mutant in $("$sim" --list-mutants); do
+    story=$("$sim" --mutant "$mutant" --seed 1 --runs "$runs" --minutes 0.5 2>&1 >/dev/null)
+    status=$?
+    printf '%-28s %s\n' "$mutant" "$(grep -m1 -E 'violation at|broken:|signal' <<<"$story" || echo missed)"
+    if [ $status -ne 70 ]; then
+        missed=$((missed + 1))
+    elif ! grep -q "to see it again: .* --mutant $mutant" <<<"$story"; then
+        echo "$mutant: no line that brings it back"
+        missed=$((missed + 1))
+    fi
+done
+"$sim" --seed 1 --runs 1 --mutant NONE >/dev/null || missed=$((missed + 1))
+[ "$missed" -eq 0 ]

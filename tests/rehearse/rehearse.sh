@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # rehearse.sh: boots a QEMU guest with an IOMMU, two NUMA nodes and three PCI network cards (e1000e, virtio,
-# vmxnet3) on one hub, binds them to vfio-pci, and runs three replicas in it, each on a card of its own. guest.sh is what happens
-# inside. Functions only: the guest's processors are emulated, its times mean nothing.
+# vmxnet3) on one hub, binds them to vfio-pci, and runs three replicas in it, each on a card of its own. guest.sh is
+# what happens inside. Functions only: the guest's processors are emulated, its times mean nothing.
 #
 # Exit: 0 all asserted, 1 something was not so, 77 skipped because a tool is missing.
 set -euo pipefail

@@ -413,9 +413,29 @@ TEST_F(Bootstrap, DoesNotGuessWhatANodeDoesNotSay)
     EXPECT_TRUE(told(0).empty());
 }
 
+static std::string members_with(const std::string &third)
+{
+    return bulk("[{\"id\":1,\"incarnation\":\"00000000000000aa\"},{\"id\":2,\"incarnation\":"
+                "\"00000000000000bb\"},"
+                "{\"id\":3,\"incarnation\":\"" +
+                third + "\"}]");
+}
+
+TEST_F(Bootstrap, AMemberThatLostItsLogIsNotLetIn)
+{
+    nodes[0].answers["QUORATE STATUS"] = status_of("00000000000000ff");
+    nodes[0].answers["QUORATE MEMBERS"] = members_with("00000000000000dd");
+    Result result = quorate("bootstrap --cluster ff" + start());
+    EXPECT_EQ(result.code, 65);
+    EXPECT_NE(result.errors.find("durable membership"), std::string::npos) << result.errors;
+    EXPECT_TRUE(told(1).empty());
+    EXPECT_TRUE(told(2).empty());
+}
+
 TEST_F(Bootstrap, HalfDoneIsSaidAndCanBeFinished)
 {
     nodes[0].answers["QUORATE STATUS"] = status_of("00000000000000ff");
+    nodes[0].answers["QUORATE MEMBERS"] = members_with("00000000000000cc");
     nodes[1].answers["QUORATE BOOTSTRAP"] = "-ERR no\r\n";
     Result result = quorate("bootstrap --cluster ff" + start());
     EXPECT_EQ(result.code, 75);

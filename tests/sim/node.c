@@ -223,8 +223,7 @@ void node_stop(struct node *node, uint64_t ns)
 {
     ENSURE(node->state == NODE_UP);
     node->state = NODE_STOPPED;
-    node->resume_ns = node->world->now_ns + ns;
-    node->poll_at_ns = node->resume_ns;
+    node->poll_at_ns = node->world->now_ns + ns;
     world_note(node->world, TRACE_PAUSE, node->number, ns / MICROSECOND_NS, 0, 0);
 }
 

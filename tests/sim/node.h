@@ -25,7 +25,6 @@ struct node {
     uint32_t number; /* id is number + 1 */
     enum node_state state;
     uint64_t poll_at_ns; /* UINT64_MAX: not up */
-    uint64_t resume_ns;
     uint64_t boots;
     uint64_t incarnation;
     uint64_t polls;

@@ -68,7 +68,6 @@ struct world {
     uint64_t now_ns;
     uint64_t end_ns; /* of the faults */
     uint64_t cluster;
-    bool healed;
     struct world_options options;
     struct shape shape;
     struct random_state random;

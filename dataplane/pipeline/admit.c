@@ -71,8 +71,11 @@ static void refuse_busy(struct lane *lane, struct group *group, const struct ask
     count_event(lane, LANE_CLIENT_BUSY);
     order_refuse(lane, group, asker, WIRE_BUSY, 0);
     struct admission *admission = &group->admissions[asker->session % SESSIONS_MAX];
-    if (admission->session == asker->session && admission->next > asker->sequence)
-        admission->next = asker->sequence;
+    if (admission->session != asker->session || admission->next <= asker->sequence)
+        return;
+    /* A retry of what is applied already was refused, too: nobody waits for that number again. */
+    uint64_t applied_next = state_session_next(group->state, asker->session);
+    admission->next = max_u64(asker->sequence, applied_next);
 }
 
 static void flush_batch(struct lane *lane, struct group *group, struct batch *batch)

@@ -5,12 +5,14 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
+#include <rte_memory.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define ARGUMENTS_MAX      128
@@ -158,6 +160,15 @@ static bool pages_suffice(const struct port_eal_config *config, char error[PORT_
     return false;
 }
 
+/* Without hugepages EAL's memory is ordinary, and not yet touched: the kernel may still lay large pages under it. */
+static int ask_for_large_pages(const struct rte_memseg_list *list, void *argument)
+{
+    (void)argument;
+    if (list->external == 0)
+        (void)madvise(list->base_va, list->len, MADV_HUGEPAGE); /* a refusal costs speed alone */
+    return 0;
+}
+
 bool port_eal_start(const struct port_eal_config *config, char error[PORT_ERROR_MAX])
 {
     struct arguments *arguments = calloc(1, sizeof *arguments);
@@ -175,6 +186,8 @@ bool port_eal_start(const struct port_eal_config *config, char error[PORT_ERROR_
         started = rte_eal_init(arguments->count, arguments->pointer) >= 0;
         if (!started)
             explain(config, rte_errno, error);
+        else if (config->memory == PORT_EAL_NO_HUGE)
+            (void)rte_memseg_list_walk(ask_for_large_pages, NULL);
     }
     free(arguments); /* EAL has copied what it keeps */
     return started;

@@ -139,7 +139,9 @@ static void write_version(struct state *state, struct target *target, uint32_t s
         };
         memcpy(value + item->value_bytes, &before, sizeof before);
     }
-    item->content = hash_bytes(value, item->value_bytes, target->hash);
+    /* One piece is hashed where it came from: its lines are in the cache, those of the item are on their way. */
+    const uint8_t *whole = content->second_bytes == 0 ? content->first : value;
+    item->content = hash_bytes(whole, item->value_bytes, target->hash);
     keep_timer(state, old, item, ref);
     state->items_digest += item_digest(item);
     if (old == NULL) {

@@ -12,14 +12,14 @@
 #include "dataplane/state/state.h"
 #include "dataplane/state/table.h"
 
-#define PENDING_COUNT 64u
+#define PENDING_COUNT 256u
 
 /* The hash of an entry that was prefetched; (index, term) names the entry. */
 struct pending_hash {
     uint64_t index;
     uint64_t term;
     uint64_t hash;
-    uint64_t spare;
+    bool item; /* its items have been asked for as well */
 };
 
 struct state {

@@ -5,10 +5,13 @@
 _Static_assert(WIRE_BODY_BYTES_MAX / STATE_PAIR_BYTES_MIN * STATE_UNIT_BYTES <
                    STATE_ENTRY_BYTES_MAX,
                "one entry never takes more");
+_Static_assert(STATE_ENTRY_DEFERRED_MAX > WIRE_BODY_BYTES_MAX / STATE_PAIR_BYTES_MIN + 1024,
+               "one entry never replaces more: the pairs of an MSET, and the keys that are due");
 
 /* Up to here classes are one unit apart, from here on four to a doubling. */
 #define FINE_UNITS      8u
 #define RECLAIM_AT_MOST 4096u
+#define TAKEN_AHEAD     4u
 
 uint32_t state_class_bytes(uint32_t size_class)
 {
@@ -33,14 +36,12 @@ void state_memory_lay_out(struct state_memory *memory, uint8_t *base, struct lay
                           uint64_t bytes_max)
 {
     uint64_t capacity = bytes_max + bytes_max / 2 + 2 * STATE_ENTRY_BYTES_MAX;
-    uint64_t queue_count = power_of_two_at_least(capacity / STATE_UNIT_BYTES);
-    size_t queue = layout_add(layout, queue_count * sizeof(uint64_t));
+    size_t queue = layout_add(layout, STATE_DEFERRED_MAX * sizeof(uint64_t));
     if (memory != NULL)
         *memory = (struct state_memory){
             .base = base,
             .capacity = capacity,
             .queue = (uint64_t *)(void *)(base + queue),
-            .queue_mask = queue_count - 1,
         };
     for (uint32_t i = 0; i < STATE_CLASS_COUNT; i++) {
         uint32_t bytes = state_class_bytes(i);
@@ -58,15 +59,17 @@ void state_memory_lay_out(struct state_memory *memory, uint8_t *base, struct lay
 
 bool state_memory_has_room(const struct state_memory *memory)
 {
-    return memory->live_bytes + memory->deferred_bytes + STATE_ENTRY_BYTES_MAX <= memory->capacity;
+    return memory->live_bytes + memory->deferred_bytes + STATE_ENTRY_BYTES_MAX <=
+               memory->capacity &&
+           memory->queue_head - memory->queue_tail + STATE_ENTRY_DEFERRED_MAX <= STATE_DEFERRED_MAX;
 }
 
-/* The first two lines of the place that the class hands out next: by then they have come. */
-static void prefetch_next(const struct state_memory *memory, const struct state_class *class)
+/* The first two lines of a place that the class hands out soon: by then they have come. */
+static void prefetch_soon(const struct state_memory *memory, const struct state_class *class)
 {
-    if (class->free_count == 0)
+    if (class->free_count < TAKEN_AHEAD)
         return;
-    const uint8_t *next = memory->base + class->free[class->free_count - 1];
+    const uint8_t *next = memory->base + class->free[class->free_count - TAKEN_AHEAD];
     __builtin_prefetch(next, 1);
     __builtin_prefetch(next + CACHE_LINE_BYTES, 1);
 }
@@ -79,7 +82,7 @@ struct item *state_memory_take(struct state_memory *memory, uint32_t size_class)
     ENSURE(memory->live_bytes + memory->deferred_bytes <= memory->capacity);
     if (class->free_count > 0) {
         ref = class->free[--class->free_count];
-        prefetch_next(memory, class);
+        prefetch_soon(memory, class);
     } else {
         ref = class->next;
         class->next += class->bytes;
@@ -94,7 +97,7 @@ void state_memory_defer(struct state_memory *memory, struct item *item)
     uint32_t bytes = memory->classes[item->size_class].bytes;
     memory->live_bytes -= bytes;
     memory->deferred_bytes += bytes;
-    memory->queue[memory->queue_head++ & memory->queue_mask] =
+    memory->queue[memory->queue_head++ % STATE_DEFERRED_MAX] =
         item_to_ref(memory->base, item) | (uint64_t)item->size_class << ITEM_REF_BITS;
 }
 
@@ -104,7 +107,7 @@ void state_memory_reclaim(struct state_memory *memory, uint64_t started_epoch,
     if (memory->queue_tail != memory->queue_tagged && completed_epoch > memory->tag) {
         uint64_t end = min_u64(memory->queue_tagged, memory->queue_tail + RECLAIM_AT_MOST);
         for (; memory->queue_tail < end; memory->queue_tail++) {
-            uint64_t word = memory->queue[memory->queue_tail & memory->queue_mask];
+            uint64_t word = memory->queue[memory->queue_tail % STATE_DEFERRED_MAX];
             struct state_class *class = &memory->classes[word >> ITEM_REF_BITS];
             class->free[class->free_count++] = word & ((UINT64_C(1) << ITEM_REF_BITS) - 1);
             memory->deferred_bytes -= class->bytes;

@@ -13,7 +13,8 @@
  * Memory: a part of the state's region; address space of classes x capacity, pages come when first used and stay
  *   with their class. Threads: the owner; readers look at items only. Time: none.
  * Limits: capacity = bytes_max * 3/2 + 2 * STATE_ENTRY_BYTES_MAX: what is deferred may reach half of bytes_max and
- *   16 MiB beside a full table. Refusals: none here. Cost: O(1), free places are not touched.
+ *   16 MiB beside a full table; STATE_DEFERRED_MAX versions, in a queue whose pages are soon all in use.
+ * Refusals: none here. Cost: O(1), free places are not touched.
  */
 #ifndef DATAPLANE_STATE_MEMORY_H
 #define DATAPLANE_STATE_MEMORY_H
@@ -26,6 +27,9 @@
 /* The most that one entry can take: an MSET of the shortest pairs, each in a version of the smallest class. */
 #define STATE_ENTRY_BYTES_MAX (UINT64_C(16) << 20)
 #define STATE_PAIR_BYTES_MIN  9u
+/* Replaced versions that may wait for a grace period, and the most that one entry can add to them. */
+#define STATE_DEFERRED_MAX       (UINT64_C(1) << 19)
+#define STATE_ENTRY_DEFERRED_MAX (STATE_DEFERRED_MAX / 2)
 
 /* Offset of an item from the state's first byte; never 0. */
 typedef uint64_t item_ref;
@@ -72,8 +76,7 @@ struct state_memory {
     uint64_t live_bytes;
     uint64_t deferred_bytes;
     uint64_t capacity;
-    uint64_t *queue; /* item_ref, class above it */
-    uint64_t queue_mask;
+    uint64_t *queue; /* STATE_DEFERRED_MAX of: item_ref, class above it */
     uint64_t queue_head;
     uint64_t queue_tagged; /* up to here the stretch with the tag */
     uint64_t queue_tail;

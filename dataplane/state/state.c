@@ -202,11 +202,19 @@ static void apply_command(struct state *state, const struct wire_entry *entry,
     }
 }
 
-static void prefetch_item_ahead(const struct state *state, uint64_t index)
+static void prefetch_item(const struct state *state, struct pending_hash *pending)
 {
-    const struct pending_hash *pending = &state->pending[index % PENDING_COUNT];
+    if (pending->item)
+        return;
+    pending->item = true;
+    state_table_prefetch_item(&state->table, pending->hash);
+}
+
+static void prefetch_item_ahead(struct state *state, uint64_t index)
+{
+    struct pending_hash *pending = &state->pending[index % PENDING_COUNT];
     if (pending->index == index)
-        state_table_prefetch_item(&state->table, pending->hash);
+        prefetch_item(state, pending);
 }
 
 void state_apply(struct state *state, const struct wire_entry *entry, struct wire_result *result)
@@ -237,6 +245,11 @@ void state_apply(struct state *state, const struct wire_entry *entry, struct wir
 
 void state_prefetch(struct state *state, const struct wire_entry *entry)
 {
+    struct pending_hash *pending = &state->pending[entry->index % PENDING_COUNT];
+    if (pending->index == entry->index && pending->term == entry->term) {
+        prefetch_item(state, pending);
+        return;
+    }
     if (entry->session != 0)
         state_sessions_prefetch(&state->sessions, entry->session, entry->sequence);
     if (entry->kind != WIRE_ENTRY_COMMAND || entry->body_bytes < WIRE_COMMAND_BYTES)
@@ -247,8 +260,7 @@ void state_prefetch(struct state *state, const struct wire_entry *entry)
     if (key_bytes == 0 || key_bytes > entry->body_bytes - WIRE_COMMAND_BYTES)
         return;
     uint64_t hash = state_key_hash(body + WIRE_COMMAND_BYTES, key_bytes);
-    state->pending[entry->index % PENDING_COUNT] =
-        (struct pending_hash){.index = entry->index, .term = entry->term, .hash = hash};
+    *pending = (struct pending_hash){.index = entry->index, .term = entry->term, .hash = hash};
     state_table_prefetch(&state->table, hash);
 }
 

@@ -81,8 +81,8 @@ bool state_can_apply(const struct state *);
  * until the next state_reclaim. */
 void state_apply(struct state *, const struct wire_entry *entry, struct wire_result *result);
 
-/* Brings the lines that state_apply of this entry will touch; call it some entries (up to 32) ahead. The hash of the
- * key is kept for state_apply, which brings the items of entries ahead in turn. */
+/* Brings the lines that state_apply of this entry will touch: the key's bucket at the first call, its items at a second
+ * one. Up to 128 entries ahead; a second call that never comes is made good by state_apply, a few entries ahead. */
 void state_prefetch(struct state *, const struct wire_entry *entry);
 
 /* A read (WIRE_OP_GET ... WIRE_OP_SCAN) against what is applied; from any registered, online reader. value is

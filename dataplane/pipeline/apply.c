@@ -2,6 +2,7 @@
 #include "dataplane/pipeline/internal.h"
 
 #define PREFETCH_AHEAD 6u
+#define LOOK_AHEAD_MAX 64u
 
 /* Largest value that fits beside its reply in one frame. */
 static uint32_t value_bytes_max(const struct lane *lane)
@@ -122,6 +123,18 @@ static bool apply_span(struct lane *lane, const struct work *work, uint32_t *app
     return !lane->apply.cutting.active;
 }
 
+/* What entries will need when they are committed; one that has been replaced meanwhile is not found. */
+static void look_ahead(struct lane *lane, const struct work *work)
+{
+    struct group *group = &lane->group[work->slot];
+    uint64_t last = min_u64(work->last, work->first + LOOK_AHEAD_MAX - 1);
+    for (uint64_t i = work->first; i <= last; i++) {
+        const struct wire_entry *entry = log_entry(group->log, i);
+        if (entry != NULL)
+            state_prefetch(group->state, entry);
+    }
+}
+
 static bool apply_read(struct lane *lane, const struct work *work)
 {
     struct group *group = &lane->group[work->slot];
@@ -153,6 +166,11 @@ uint32_t lane_apply_poll(struct lane *lane)
     const struct work *work;
     while (more && replies_fit(lane) && (work = doorway_next(lane->work, &bytes)) != NULL) {
         groups |= (uint64_t)1 << work->slot;
+        if (work->kind == WORK_APPENDED) {
+            look_ahead(lane, work);
+            done++;
+            continue;
+        }
         if (work->kind == WORK_READ) {
             bool whole = apply_read(lane, work);
             more = whole || cut_on(lane);

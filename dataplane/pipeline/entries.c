@@ -6,7 +6,7 @@
 static uint64_t log_time_now_ms(const struct lane *lane, struct group *group)
 {
     struct log_clock *time = &group->time;
-    const struct clock_sample *clock = &lane->look[ROOM_ORDER].clock;
+    const struct clock_sample *clock = &lane->look[ROOM_ORDER]->clock;
     uint64_t term = raft_term(group->raft);
     if (time->anchor_term != term) {
         time->anchor_term = term;
@@ -21,7 +21,7 @@ static uint64_t log_time_now_ms(const struct lane *lane, struct group *group)
 uint64_t order_entry_time_ms(struct lane *lane, struct group *group)
 {
     group->time.last_ms = log_time_now_ms(lane, group);
-    group->time.last_seen_ns = lane->look[ROOM_ORDER].clock.now_ns;
+    group->time.last_seen_ns = lane->look[ROOM_ORDER]->clock.now_ns;
     return group->time.last_ms;
 }
 

@@ -18,14 +18,14 @@ static void describe(const struct view_member *self, const struct view_member *t
 uint32_t seal_hello(struct lane *lane)
 {
     struct seal_room *seal = &lane->seal;
-    const struct view *view = lane->look[ROOM_SEAL].view;
+    const struct view *view = lane->look[ROOM_SEAL]->view;
     const struct view_member *self = view_member_find(view, view->self);
     if (lane->config.index != 0 || !lane->started || self == NULL)
         return 0;
-    if (lane->look[ROOM_SEAL].clock.now_ns < seal->next_hello_ns &&
+    if (lane->look[ROOM_SEAL]->clock.now_ns < seal->next_hello_ns &&
         self->hello_epoch == seal->hello_epoch)
         return 0;
-    seal->next_hello_ns = lane->look[ROOM_SEAL].clock.now_ns + HELLO_PERIOD_NS;
+    seal->next_hello_ns = lane->look[ROOM_SEAL]->clock.now_ns + HELLO_PERIOD_NS;
     seal->hello_epoch = self->hello_epoch;
     uint32_t count = 0;
     for (uint32_t i = 0; i < view->member_count; i++) {

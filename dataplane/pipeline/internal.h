@@ -95,7 +95,7 @@ struct arrival {
 };
 
 /* order -> apply */
-enum work_kind { WORK_COMMIT = 1, WORK_READ };
+enum work_kind { WORK_COMMIT = 1, WORK_READ, WORK_APPENDED };
 
 struct asker {
     struct endpoint peer;
@@ -236,9 +236,11 @@ struct look {
 
 struct lane {
     struct lane_config config;
-    struct look look[ROOM_COUNT]; /* each room's own: rooms may be on different cores */
-    uint32_t group_count;         /* on this lane */
-    bool started;                 /* groups exist: the view bears a cluster */
+    struct look *look[ROOM_COUNT]; /* the same for all rooms that one core polls */
+    struct look looks[ROOM_COUNT];
+    uint32_t group_count; /* on this lane */
+    bool started;         /* groups exist: the view bears a cluster */
+    bool fused;           /* one core polls all rooms */
     uint64_t cluster;
     uint64_t config_hash;
     _Atomic uint64_t heard_hash; /* configuration that others voted under before bootstrap */

@@ -158,6 +158,13 @@ static void init_groups(struct lane *lane, uint8_t *base, const struct plan *pla
     }
 }
 
+static void fuse(struct lane *lane, bool fused)
+{
+    lane->fused = fused;
+    for (uint32_t room = 0; room < ROOM_COUNT; room++)
+        lane->look[room] = &lane->looks[fused ? 0 : room];
+}
+
 struct lane *lane_init(void *memory, const struct lane_config *config)
 {
     struct plan plan;
@@ -167,6 +174,7 @@ struct lane *lane_init(void *memory, const struct lane_config *config)
     struct lane *lane = (void *)(base + plan.lane);
     memset(lane, 0, sizeof *lane);
     lane->config = *config;
+    fuse(lane, false);
     lane->raft_entry_bytes_max = raft_config_of(config, 0).message_bytes_max;
     lane->step_entries = (void *)(base + plan.step_entries);
     lane->apply.scratch = base + plan.scratch;
@@ -213,21 +221,21 @@ static void recover_group(struct lane *lane, struct group *group, const struct r
 
 bool lane_start(struct lane *lane)
 {
-    const struct view *view = lane->look[ROOM_ORDER].view;
+    const struct view *view = lane->look[ROOM_ORDER]->view;
     lane->cluster = view->cluster;
     lane->config_hash = view->config_hash;
     for (uint32_t i = 0; i < lane->group_count; i++) {
         struct group *group = &lane->group[i];
         struct raft_config machine = raft_config_of(&lane->config, group->number);
-        machine.now_ns = lane->look[ROOM_ORDER].clock.now_ns;
+        machine.now_ns = lane->look[ROOM_ORDER]->clock.now_ns;
         machine.member_count = view->member_count;
         for (uint32_t m = 0; m < view->member_count; m++)
             machine.member[m] = view->member[m].id;
         recover_group(lane, group, &machine);
-        group->wake_ns = lane->look[ROOM_ORDER].clock.now_ns;
-        group->time.last_seen_ns = lane->look[ROOM_ORDER].clock.now_ns;
+        group->wake_ns = lane->look[ROOM_ORDER]->clock.now_ns;
+        group->time.last_seen_ns = lane->look[ROOM_ORDER]->clock.now_ns;
     }
-    lane->order.wake_ns = lane->look[ROOM_ORDER].clock.now_ns;
+    lane->order.wake_ns = lane->look[ROOM_ORDER]->clock.now_ns;
     lane->started = true;
     return true;
 }
@@ -273,10 +281,12 @@ static uint32_t metered(struct lane *lane, enum lane_room room, uint32_t work, u
 
 uint32_t lane_room_poll(struct lane *lane, enum lane_room room)
 {
-    struct look *look = &lane->look[room];
     uint64_t since = __rdtsc();
     if (room_poll[room] == NULL)
         return 0;
+    if (UNLIKELY(lane->fused)) /* between two turns */
+        fuse(lane, false);
+    struct look *look = lane->look[room];
     clock_read(lane->config.clock, &look->clock);
     look->view = view_read(lane->config.view);
     return metered(lane, room, room_poll[room](lane), &since);
@@ -285,24 +295,30 @@ uint32_t lane_room_poll(struct lane *lane, enum lane_room room)
 uint32_t lane_poll(struct lane *lane)
 {
     uint64_t since = __rdtsc();
+    if (UNLIKELY(!lane->fused))
+        fuse(lane, true);
     uint32_t total = metered(lane, ROOM_RX, lane_rx_poll(lane), &since);
-    struct look look = {.view = view_read(lane->config.view)};
-    clock_read(lane->config.clock,
-               &look.clock); /* after the burst: no lease judged by an older time */
-    for (uint32_t room = 0; room < ROOM_COUNT; room++)
-        lane->look[room] = look;
+    struct look *look = lane->look[ROOM_RX];
+    look->view = view_read(lane->config.view);
+    /* After the burst: no lease is judged by an older time. */
+    clock_read(lane->config.clock, &look->clock);
     total += metered(lane, ROOM_OPEN, lane_open_poll(lane), &since);
     total += metered(lane, ROOM_ORDER, lane_order_poll(lane), &since);
     total += metered(lane, ROOM_PERSIST, lane_persist_poll(lane), &since);
-    total += metered(lane, ROOM_APPLY, lane_apply_poll(lane), &since);
     total += metered(lane, ROOM_SEAL, lane_seal_poll(lane), &since);
     total += metered(lane, ROOM_TX, lane_tx_poll(lane), &since);
-    return total;
+    /* Behind tx: what members wait for does not wait for the state. */
+    uint32_t applied = metered(lane, ROOM_APPLY, lane_apply_poll(lane), &since);
+    if (applied != 0) {
+        total += metered(lane, ROOM_SEAL, lane_seal_poll(lane), &since);
+        total += metered(lane, ROOM_TX, lane_tx_poll(lane), &since);
+    }
+    return total + applied;
 }
 
 uint64_t lane_wake_ns(const struct lane *lane)
 {
     if (!lane->started)
-        return lane->look[ROOM_ORDER].clock.now_ns + STATUS_PERIOD_NS;
+        return lane->look[ROOM_ORDER]->clock.now_ns + STATUS_PERIOD_NS;
     return min_u64(lane->order.wake_ns, lane->seal.next_hello_ns);
 }

@@ -4,7 +4,7 @@
 /* Refusal of a member's frame, LANE_EVENT_COUNT: none. */
 static enum lane_event check_member(struct lane *lane, const struct wire_frame *frame)
 {
-    const struct view *view = lane->look[ROOM_OPEN].view;
+    const struct view *view = lane->look[ROOM_OPEN]->view;
     if (view->cluster == 0) {
         atomic_store_explicit(&lane->heard_hash, frame->config_hash, memory_order_relaxed);
         return LANE_NOT_BOOTSTRAPPED;
@@ -26,7 +26,7 @@ static enum lane_event check_member(struct lane *lane, const struct wire_frame *
 
 static enum lane_event check_client(const struct lane *lane, const struct wire_frame *frame)
 {
-    bool foreign = frame->cluster != 0 && frame->cluster != lane->look[ROOM_OPEN].view->cluster;
+    bool foreign = frame->cluster != 0 && frame->cluster != lane->look[ROOM_OPEN]->view->cluster;
     return foreign ? LANE_FOREIGN_CLUSTER : LANE_EVENT_COUNT;
 }
 

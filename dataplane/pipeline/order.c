@@ -25,7 +25,7 @@ void order_touch(struct lane *lane, uint32_t slot)
     group->touched = true;
     lane->order.touched[lane->order.touched_count++] = slot;
     tell_machine(group);
-    raft_tick(group->raft, lane->look[ROOM_ORDER].clock.now_ns);
+    raft_tick(group->raft, lane->look[ROOM_ORDER]->clock.now_ns);
 }
 
 /* Sizes and terms of the entries of a checked APPEND, into lane->step_entries. */
@@ -52,7 +52,7 @@ static void append_taken(struct lane *lane, struct group *group, const struct ra
     bool fits = log_append_run(group->log, input->take_first, entries, input->take_count, bytes);
     ENSURE(fits); /* asked before the machine took it */
     group->time.last_ms = log_entry(group->log, input->take_first + input->take_count - 1)->time_ms;
-    group->time.last_seen_ns = lane->look[ROOM_ORDER].clock.now_ns;
+    group->time.last_seen_ns = lane->look[ROOM_ORDER]->clock.now_ns;
 }
 
 /* True when the machine took the message; its entries are in the log then. */
@@ -105,7 +105,7 @@ bool order_append_in_place(struct lane *lane, uint32_t slot, struct wire_raft *m
     bool adopted = log_adopt(group->log, memory, WIRE_RAFT_HEAD_BYTES, input.take_first);
     ENSURE(adopted); /* the machine numbers entries without gaps, as the log does */
     group->time.last_ms = log_entry(group->log, input.take_first)->time_ms;
-    group->time.last_seen_ns = lane->look[ROOM_ORDER].clock.now_ns;
+    group->time.last_seen_ns = lane->look[ROOM_ORDER]->clock.now_ns;
     return true;
 }
 
@@ -195,14 +195,14 @@ static uint32_t take_stored(struct lane *lane)
 static uint32_t take_timers(struct lane *lane)
 {
     struct order_room *order = &lane->order;
-    if (lane->look[ROOM_ORDER].clock.now_ns < order->wake_ns)
+    if (lane->look[ROOM_ORDER]->clock.now_ns < order->wake_ns)
         return 0;
     uint64_t wake = UINT64_MAX;
     uint32_t count = 0;
     order_expire_fragments(lane);
     for (uint32_t slot = 0; slot < lane->group_count; slot++) {
         struct group *group = &lane->group[slot];
-        if (lane->look[ROOM_ORDER].clock.now_ns >= group->wake_ns) {
+        if (lane->look[ROOM_ORDER]->clock.now_ns >= group->wake_ns) {
             order_touch(lane, slot);
             order_time(lane, group);
             count++;
@@ -220,10 +220,10 @@ static uint64_t expiry_wake_ns(const struct lane *lane, const struct group *grou
     uint64_t due_ms = raft_is_leader(group->raft) ? state_next_expiry_ms(group->state) : UINT64_MAX;
     if (due_ms == UINT64_MAX)
         return UINT64_MAX;
-    uint64_t wait_ms = due_ms > lane->look[ROOM_ORDER].clock.wall_ms
-                           ? due_ms - lane->look[ROOM_ORDER].clock.wall_ms
+    uint64_t wait_ms = due_ms > lane->look[ROOM_ORDER]->clock.wall_ms
+                           ? due_ms - lane->look[ROOM_ORDER]->clock.wall_ms
                            : 1;
-    return lane->look[ROOM_ORDER].clock.now_ns + min_u64(wait_ms, 1000) * 1000000;
+    return lane->look[ROOM_ORDER]->clock.now_ns + min_u64(wait_ms, 1000) * 1000000;
 }
 
 static void finish_touched(struct lane *lane)
@@ -237,7 +237,7 @@ static void finish_touched(struct lane *lane)
         order_reads(lane, slot);
         /* Again next turn where a doorway was full, or where apply will have moved on. */
         if (!whole || group->handed != group->applied_told)
-            group->wake_ns = lane->look[ROOM_ORDER].clock.now_ns;
+            group->wake_ns = lane->look[ROOM_ORDER]->clock.now_ns;
         group->wake_ns = min_u64(group->wake_ns, expiry_wake_ns(lane, group));
         order->wake_ns = min_u64(order->wake_ns, group->wake_ns);
     }
@@ -246,7 +246,7 @@ static void finish_touched(struct lane *lane)
 
 uint32_t lane_order_poll(struct lane *lane)
 {
-    if (!lane->started && lane->look[ROOM_ORDER].view->cluster != 0)
+    if (!lane->started && lane->look[ROOM_ORDER]->view->cluster != 0)
         (void)lane_start(lane);
     uint32_t work = lane->started ? take_stored(lane) + take_timers(lane) : 0;
     work += take_arrivals(lane);
@@ -258,8 +258,8 @@ uint32_t lane_order_poll(struct lane *lane)
         doorway_publish(lane->parcels);
         free_frames(lane);
     }
-    if (lane->look[ROOM_ORDER].clock.now_ns >= lane->order.next_status_ns) {
-        lane->order.next_status_ns = lane->look[ROOM_ORDER].clock.now_ns + STATUS_PERIOD_NS;
+    if (lane->look[ROOM_ORDER]->clock.now_ns >= lane->order.next_status_ns) {
+        lane->order.next_status_ns = lane->look[ROOM_ORDER]->clock.now_ns + STATUS_PERIOD_NS;
         status_publish(lane);
     }
     return work;

@@ -57,12 +57,12 @@ static bool has_room(const struct outgoing *out, uint32_t bytes)
 struct outgoing *seal_to_member(struct lane *lane, uint16_t id, uint16_t group, uint32_t bytes)
 {
     struct seal_room *seal = &lane->seal;
-    const struct view_member *member = view_member_find(lane->look[ROOM_SEAL].view, id);
+    const struct view_member *member = view_member_find(lane->look[ROOM_SEAL]->view, id);
     if (member == NULL || member->ip == 0 || member->lane_count == 0) {
         count_event(lane, LANE_UNROUTABLE);
         return NULL;
     }
-    uint32_t index = (uint32_t)(member - lane->look[ROOM_SEAL].view->member);
+    uint32_t index = (uint32_t)(member - lane->look[ROOM_SEAL]->view->member);
     uint32_t their_lane = group % member->lane_count;
     struct outgoing *out = &seal->member[index];
     /* Groups of one lane here may be spread over several lanes there. */

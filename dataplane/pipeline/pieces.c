@@ -12,7 +12,7 @@ static void give_back(struct lane *lane, const struct wire_abandoned *abandoned,
 void order_expire_fragments(struct lane *lane)
 {
     struct wire_abandoned abandoned;
-    while (wire_assembly_expire(lane->order.assemblies, lane->look[ROOM_ORDER].clock.now_ns,
+    while (wire_assembly_expire(lane->order.assemblies, lane->look[ROOM_ORDER]->clock.now_ns,
                                 &abandoned))
         give_back(lane, &abandoned, LANE_REASSEMBLY_TIMEOUT);
 }
@@ -30,7 +30,7 @@ static struct wire_assembly *find_or_open(struct lane *lane, const struct arriva
                                           const struct wire_fragment *fragment)
 {
     struct wire_assembly_table *table = lane->order.assemblies;
-    uint64_t sender = sender_of(arrival), now_ns = lane->look[ROOM_ORDER].clock.now_ns;
+    uint64_t sender = sender_of(arrival), now_ns = lane->look[ROOM_ORDER]->clock.now_ns;
     struct wire_assembly *assembly = wire_assembly_find(table, sender, fragment, now_ns);
     if (assembly != NULL)
         return assembly;

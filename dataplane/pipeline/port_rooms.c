@@ -17,7 +17,7 @@ uint32_t lane_rx_poll(struct lane *lane)
     if (!doorway_fits(lane->arrived, LANE_BURST * (1 + LANE_DUCTS_MAX), sizeof(struct frame)))
         return 0; /* back-pressure: frames stay in the port's ring, which drops when full */
     uint32_t found =
-        port_rx_burst(lane->config.queue, frames, LANE_BURST, lane->look[ROOM_RX].clock.now_ns);
+        port_rx_burst(lane->config.queue, frames, LANE_BURST, lane->look[ROOM_RX]->clock.now_ns);
     uint32_t pushed = push_frames(lane, frames, found);
     for (uint32_t d = 0; d < lane->config.duct_count; d++) {
         found = duct_receive(lane->config.duct[d], DUCT_LANE, frames, LANE_BURST);
@@ -48,14 +48,14 @@ uint32_t lane_tx_poll(struct lane *lane)
         }
         frames[count++] = *record;
         if (count == LANE_BURST) {
-            port_tx_burst(lane->config.queue, frames, count, lane->look[ROOM_TX].clock.now_ns);
+            port_tx_burst(lane->config.queue, frames, count, lane->look[ROOM_TX]->clock.now_ns);
             count = 0;
         }
     }
     if (count != 0)
-        port_tx_burst(lane->config.queue, frames, count, lane->look[ROOM_TX].clock.now_ns);
+        port_tx_burst(lane->config.queue, frames, count, lane->look[ROOM_TX]->clock.now_ns);
     else
-        port_tx_flush(lane->config.queue, lane->look[ROOM_TX].clock.now_ns);
+        port_tx_flush(lane->config.queue, lane->look[ROOM_TX]->clock.now_ns);
     if (total != 0)
         doorway_done(lane->sealed);
     return total;

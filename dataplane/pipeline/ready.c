@@ -65,6 +65,17 @@ static void hand_commit(struct lane *lane, struct group *group, uint32_t slot,
     group->handed = ready->commit_last;
 }
 
+/* On one core, apply can fetch what these entries will need long before they are committed. */
+static void hand_appended(struct lane *lane, uint32_t slot, const struct raft_ready *ready)
+{
+    struct work *work = doorway_reserve(lane->work, sizeof *work);
+    ENSURE(work != NULL);
+    work->kind = WORK_APPENDED;
+    work->slot = slot;
+    work->first = ready->persist_first;
+    work->last = ready->persist_last;
+}
+
 bool order_ready(struct lane *lane, uint32_t slot)
 {
     struct group *group = &lane->group[slot];
@@ -76,6 +87,8 @@ bool order_ready(struct lane *lane, uint32_t slot)
         raft_ready(group->raft, lane->order.next_seq, &ready);
         if (ready.must_persist)
             hand_write(lane, group, slot, &ready);
+        if (ready.persist_first != 0 && lane->fused)
+            hand_appended(lane, slot, &ready);
         for (uint32_t i = 0; i < ready.send_count; i++)
             hand_send(lane, group, slot, &ready.send[i]);
         if (ready.commit_first != 0)

@@ -75,7 +75,7 @@ static void leader_hint(const struct lane *lane, const struct parcel *parcel,
 {
     uint16_t id = parcel->as.reply.leader;
     const struct view_member *leader =
-        id == RAFT_NOBODY ? NULL : view_member_find(lane->look[ROOM_SEAL].view, id);
+        id == RAFT_NOBODY ? NULL : view_member_find(lane->look[ROOM_SEAL]->view, id);
     reply->leader = WIRE_NODE_CLIENT;
     if (leader == NULL || leader->lane_count == 0)
         return;

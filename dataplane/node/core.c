@@ -1,6 +1,8 @@
 /* core.c: the loop of a polling core. */
 #include "dataplane/node/internal.h"
 
+#include "numa/base/guard.h"
+
 #include <sched.h>
 #include <time.h>
 
@@ -54,9 +56,10 @@ int core_run(void *argument)
 {
     struct core *core = argument;
     (void)pthread_getcpuclockid(pthread_self(), &core->cpu_clock);
-    view_thread_register();
+    view_core_register();
     atomic_store_explicit(&core->running, true, memory_order_release);
     uint32_t idle_turns = 0;
+    guard_polling_begin();
     while (!atomic_load_explicit(&core->stop, memory_order_relaxed)) {
         uint32_t work = poll_seats(core);
         view_quiescent();
@@ -64,8 +67,11 @@ int core_run(void *argument)
             idle_turns = 0;
             continue;
         }
+        guard_polling_end();
         rest(core, ++idle_turns);
+        guard_polling_begin();
     }
+    guard_polling_end();
     view_thread_unregister();
     atomic_store_explicit(&core->running, false, memory_order_release);
     return 0;
@@ -75,7 +81,7 @@ int core_run_client(void *argument)
 {
     struct core *core = argument;
     (void)pthread_getcpuclockid(pthread_self(), &core->cpu_clock);
-    view_thread_register();
+    view_core_register();
     int result = core->client(core->client_argument);
     view_thread_unregister();
     return result;

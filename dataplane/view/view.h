@@ -1,16 +1,20 @@
 /* view.h: what every core knows of the cluster, read without a lock, replaced under full load.
  *
- * Shape: a view is an immutable value; the control thread publishes a new one, readers on polling cores hold
- * a pointer until their next quiescent report (liburcu, QSBR). Grace periods come out as a counter, so that
- * owners of other shared memory (the key-value table) can tell when what they unlinked is unseen.
+ * Shape: a view is an immutable value; the control thread publishes a new one, readers hold a pointer until their next
+ * quiescent report (QSBR). Grace periods come out as a counter, so that owners of other shared memory (the key-value
+ * table) can tell when what they unlinked is unseen.
  *
  *   control: view_publish(new) ── view_synchronize() ──► grace epoch + 1 ── old view reused
  *   reader:  v = view_read(cell) ... use v ... view_quiescent()
  *
+ *   Threads register with liburcu. Its report may have to wake the waiter, which is a system call, so a polling core
+ *   has a place here instead and reports by a store; control looks at the places before it asks liburcu.
+ *
  * Memory: a cell holds VIEW_VERSIONS copies; publish waits for a grace period before it reuses one, so it is for
  *   the control thread alone. Threads: readers register first; a reader that will sleep goes offline.
- * Time: none. Limits: VIEW_MEMBERS_MAX members, WIRE_LANES_MAX lanes each.
- * Refusals: none. Cost: view_read one load, view_quiescent 0.6 ns (liburcu 0.13, measured elsewhere).
+ * Time: a grace period lasts as long as the longest turn of a core; control naps meanwhile.
+ * Limits: VIEW_MEMBERS_MAX members, WIRE_LANES_MAX lanes each; VIEW_CORES_MAX polling cores in a process.
+ * Refusals: none. Cost: view_read one load; view_quiescent of a core one load, and a locked store per grace period.
  */
 #ifndef DATAPLANE_VIEW_VIEW_H
 #define DATAPLANE_VIEW_VIEW_H
@@ -19,6 +23,7 @@
 #include "protocols/wire/wire.h"
 
 #define VIEW_MEMBERS_MAX QUORUM_MEMBERS_MAX
+#define VIEW_CORES_MAX   256u
 
 struct view_member {
     uint16_t id;
@@ -29,8 +34,9 @@ struct view_member {
     uint16_t resp_port; /* where its RESP edge listens, 0: unknown */
     uint16_t lane_count;
     uint16_t port[WIRE_LANES_MAX];
-    uint16_t source_port[WIRE_LANES_MAX];       /* to send from, so that its queue is hit; 0: any  */
-    uint16_t source_port_to_us[WIRE_LANES_MAX]; /* what we ask of it in our hello                  */
+    uint16_t source_port[WIRE_LANES_MAX]; /* to send from, so that its queue is hit; 0: any  */
+    uint16_t
+        source_port_to_us[WIRE_LANES_MAX]; /* what we ask of it in our hello                  */
 };
 
 struct view {
@@ -59,7 +65,8 @@ const struct view_member *view_member_find(const struct view *, uint16_t id);
 
 /* ---- readers and grace periods: process-wide, as liburcu is ---------------------------------- */
 
-void view_thread_register(void); /* comes back online */
+void view_thread_register(void); /* comes back online, with liburcu */
+void view_core_register(void);   /* the same for a polling core     */
 void view_thread_unregister(void);
 void view_quiescent(void); /* once per loop turn: holds no pointer from before */
 void view_offline(void);   /* before any sleep */
@@ -67,7 +74,8 @@ void view_online(void);
 
 /* Control thread: waits until every online reader has reported, then moves the completed epoch on. */
 void view_synchronize(void);
-uint64_t view_epoch_started(void);   /* an owner tags what it unlinks with this ...                */
-uint64_t view_epoch_completed(void); /* ... and reuses it once this is above the tag               */
+uint64_t view_epoch_started(void); /* an owner tags what it unlinks with this ...                */
+uint64_t
+view_epoch_completed(void); /* ... and reuses it once this is above the tag               */
 
 #endif

@@ -162,11 +162,11 @@ class StateRace : public ::testing::Test
         return std::string(reinterpret_cast<const char *>(result.value), result.value_bytes);
     }
 
-    void read_until_done(uint64_t seed)
+    void read_until_done(uint64_t seed, void (*enroll)())
     {
         random_state random;
         random_init(&random, seed);
-        view_thread_register();
+        enroll();
         while (!done_) {
             wire_result held[kHeld];
             std::string key[kHeld], copy[kHeld];
@@ -215,9 +215,10 @@ TEST_F(StateRace, ReadersSeeWholeValuesWhileTheWriterReplacesThem)
         while (!done_)
             view_synchronize();
     });
-    std::thread a([&] { read_until_done(11); }), b([&] { read_until_done(12); });
+    std::thread a([&] { read_until_done(11, view_thread_register); });
+    std::thread b([&] { read_until_done(12, view_core_register); });
     std::thread writer([&] {
-        view_thread_register();
+        view_core_register();
         write_all();
         view_thread_unregister();
         done_ = true;

@@ -1,4 +1,5 @@
-/* Two readers spin on a view whose fields all follow from its epoch, while control replaces it without a pause. */
+/* Readers spin on a view whose fields all follow from its epoch, while control replaces it without a pause: two of
+ * liburcu's threads and two polling cores, one of each kind napping. */
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -9,7 +10,7 @@ extern "C" {
 #include "dataplane/view/view.h"
 }
 
-static constexpr uint64_t kPublishes = 3000;
+static constexpr uint64_t kPublishes = 1000;
 
 static view view_of(uint64_t epoch)
 {
@@ -39,8 +40,8 @@ TEST(ViewRace, ReadersSeeWholeViewsWhileControlReplacesThem)
     view first = view_of(1);
     view_cell *cell = view_cell_init(memory.get(), &first);
     std::atomic<uint64_t> torn{0}, backwards{0}, reads{0};
-    auto reader = [&](bool naps) {
-        view_thread_register();
+    auto reader = [&](void (*enroll)(), bool naps) {
+        enroll();
         uint64_t seen = 0;
         for (uint64_t turn = 0; seen < kPublishes; turn++) {
             const view *v = view_read(cell);
@@ -59,13 +60,16 @@ TEST(ViewRace, ReadersSeeWholeViewsWhileControlReplacesThem)
         }
         view_thread_unregister();
     };
-    std::thread a(reader, false), b(reader, true);
+    std::thread a(reader, view_thread_register, false), b(reader, view_thread_register, true);
+    std::thread c(reader, view_core_register, false), d(reader, view_core_register, true);
     for (uint64_t epoch = 2; epoch <= kPublishes; epoch++) {
         view next = view_of(epoch);
         view_publish(cell, &next);
     }
     a.join();
     b.join();
+    c.join();
+    d.join();
     EXPECT_EQ(torn, 0u);
     EXPECT_EQ(backwards, 0u);
     EXPECT_GT(reads, 0u);

@@ -69,15 +69,22 @@ TEST_F(ViewCell, GracePeriodCompletesWhatItStarted)
     EXPECT_EQ(view_epoch_completed(), view_epoch_started());
 }
 
+/* Readers of both kinds: liburcu's threads, and polling cores. */
+class ViewReader : public ViewCell, public ::testing::WithParamInterface<void (*)()>
+{
+};
+INSTANTIATE_TEST_SUITE_P(Kinds, ViewReader,
+                         ::testing::Values(view_thread_register, view_core_register));
+
 /* A reader that is online and silent holds the old view: publish must not come back before it reports. */
-TEST_F(ViewCell, PublishWaitsForEveryOnlineReader)
+TEST_P(ViewReader, PublishWaitsForEveryOnlineReader)
 {
     view_cell *cell = open(view_of(1, {1}));
     std::atomic<bool> holding{false}, published{false};
     bool returned_early = false;
     uint64_t seen = 0;
     std::thread reader([&] {
-        view_thread_register();
+        GetParam()();
         const view *held = view_read(cell);
         holding = true;
         while (view_read(cell)->epoch == 1)
@@ -98,11 +105,11 @@ TEST_F(ViewCell, PublishWaitsForEveryOnlineReader)
     EXPECT_EQ(seen, 1u);
 }
 
-TEST_F(ViewCell, OfflineReaderHoldsNobodyUp)
+TEST_P(ViewReader, OfflineReaderHoldsNobodyUp)
 {
     std::atomic<bool> offline{false}, leave{false};
     std::thread sleeper([&] {
-        view_thread_register();
+        GetParam()();
         view_offline();
         offline = true;
         while (!leave)
@@ -117,4 +124,48 @@ TEST_F(ViewCell, OfflineReaderHoldsNobodyUp)
     EXPECT_EQ(view_epoch_completed(), before + 1);
     leave = true;
     sleeper.join();
+}
+
+TEST_P(ViewReader, WhoComesOnlineAgainIsWaitedFor)
+{
+    std::atomic<bool> online{false}, report{false}, synchronized{false};
+    bool returned_early = false;
+    std::thread reader([&] {
+        GetParam()();
+        view_offline();
+        view_online();
+        online = true;
+        while (!report)
+            std::this_thread::yield();
+        returned_early = synchronized;
+        view_quiescent();
+        view_thread_unregister();
+    });
+    while (!online)
+        std::this_thread::yield();
+    uint64_t started = view_epoch_started();
+    std::thread control([&] {
+        view_synchronize();
+        synchronized = true;
+    });
+    while (view_epoch_started() == started)
+        std::this_thread::yield();
+    for (int i = 0; i < 1000; i++)
+        std::this_thread::yield();
+    report = true;
+    reader.join();
+    control.join();
+    EXPECT_FALSE(returned_early);
+}
+
+TEST_F(ViewCell, PlacesOfCoresThatEndedAreTakenAgain)
+{
+    for (uint32_t i = 0; i < 2 * VIEW_CORES_MAX; i++)
+        std::thread([] {
+            view_core_register();
+            view_thread_unregister();
+        }).join();
+    uint64_t before = view_epoch_completed();
+    view_synchronize();
+    EXPECT_EQ(view_epoch_completed(), before + 1);
 }

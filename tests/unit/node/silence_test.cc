@@ -1,0 +1,59 @@
+/* A whole embedded cluster under load, through the death of its leader: polling cores make no system call, take no lock
+ * and allocate nothing, in turns that find work and in idle ones. */
+#include <gtest/gtest.h>
+
+extern "C" {
+#include "bench/run.h"
+#include "tests/interpose/interpose.h"
+}
+
+namespace
+{
+
+class Silence : public ::testing::Test
+{
+  protected:
+    cluster cluster_ = {};
+    load_options options_;
+    run run_ = {};
+    char error_[CLUSTER_ERROR_MAX] = "";
+
+    void SetUp() override
+    {
+        load_options_defaults(&options_);
+        options_.keys = 1000;
+        if (!interpose_start())
+            GTEST_SKIP() << "no syscall user dispatch here (kernel below 5.11), or TSan is on";
+    }
+
+    void TearDown() override
+    {
+        if (run_.load != nullptr)
+            load_destroy(run_.load);
+        cluster_stop(&cluster_);
+        interpose_stop();
+    }
+};
+
+TEST_F(Silence, OfPollingCoresUnderLoadAndFailover)
+{
+    ASSERT_TRUE(cluster_start(&cluster_, &options_, false, error_)) << error_;
+    ASSERT_TRUE(cluster_await_leaders(&cluster_, 30000000000)) << "no leader";
+    load_plan plan = {};
+    plan.workload = WORKLOAD_SET;
+    plan.sessions = 4;
+    plan.window = 16;
+    plan.keys = options_.keys;
+    plan.value_bytes = 64;
+    plan.reads_percent = 20;
+    plan.preload = true;
+    plan.warm_up_ns = 100000000;
+    plan.measure_ns = 1000000000;
+    ASSERT_TRUE(run_load(&cluster_, &plan, true, nullptr, nullptr, &run_, error_)) << error_;
+    EXPECT_GT(load_result_of(run_.load)->operations, 0u);
+    EXPECT_NE(run_.killed, CLUSTER_NOBODY);
+    for (auto kind : {INTERPOSE_ALLOCATION, INTERPOSE_FREE, INTERPOSE_SYSCALL, INTERPOSE_LOCK})
+        EXPECT_EQ(interpose_count(kind), 0u) << interpose_story();
+}
+
+} // namespace

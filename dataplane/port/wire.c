@@ -1,7 +1,11 @@
 #include "dataplane/port/wire.h"
 
 #include <rte_errno.h>
+#include <rte_lcore.h>
 #include <rte_malloc.h>
+
+/* An mbuf, its headroom, and the headers and payload of a small frame. */
+#define PREFETCH_LINES 7u
 
 #define MAC_MASK UINT64_C(0xffffffffffff)
 
@@ -107,6 +111,17 @@ static struct target target_of(struct port_wire *wire, const struct rte_mbuf *fr
     return target;
 }
 
+/* Buffers of another core's pool are in that core's cache: the next one to be taken is fetched ahead of its use. */
+static void prefetch_next(struct rte_mempool *pool)
+{
+    const struct rte_mempool_cache *cache = rte_mempool_default_cache(pool, rte_lcore_id());
+    if (UNLIKELY(cache == NULL || cache->len == 0))
+        return;
+    uint8_t *buffer = cache->objs[cache->len - 1];
+    for (uint32_t line = 0; line < PREFETCH_LINES; line++)
+        __builtin_prefetch(buffer + line * CACHE_LINE_BYTES, 1);
+}
+
 /* A run of frames for one ring. */
 static void place_deliver(const struct port_wire_place *place, uint32_t lane,
                           struct rte_mbuf *const *frames, uint32_t count, uint64_t rx_flags,
@@ -132,6 +147,7 @@ static void place_deliver(const struct port_wire_place *place, uint32_t lane,
         copy->ol_flags = rx_flags;
     }
     uint32_t sent = rte_ring_mp_enqueue_burst(place->ring[lane], (void *const *)copies, used, NULL);
+    prefetch_next(place->pool[lane]);
     tally->sent += sent;
     tally->ring_full += used - sent;
     if (UNLIKELY(sent < room))

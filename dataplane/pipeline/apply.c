@@ -162,7 +162,8 @@ uint32_t lane_apply_poll(struct lane *lane)
 {
     uint32_t done = 0, bytes;
     uint64_t groups = 0;
-    bool more = !lane->apply.cutting.active || cut_on(lane);
+    bool cut = lane->apply.cutting.active;
+    bool more = !cut || cut_on(lane);
     const struct work *work;
     while (more && replies_fit(lane) && (work = doorway_next(lane->work, &bytes)) != NULL) {
         groups |= (uint64_t)1 << work->slot;
@@ -189,10 +190,11 @@ uint32_t lane_apply_poll(struct lane *lane)
             break;
         }
     }
+    if (groups != 0 || cut)
+        doorway_publish(lane->replies); /* pieces, too: seal has to make room for those to come */
     if (groups != 0) {
         if (lane->apply.cursor == 0)
             doorway_done(lane->work);
-        doorway_publish(lane->replies);
         reclaim(lane, groups);
     }
     return done;

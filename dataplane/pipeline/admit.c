@@ -73,9 +73,10 @@ static void refuse_busy(struct lane *lane, struct group *group, const struct ask
     struct admission *admission = &group->admissions[asker->session % SESSIONS_MAX];
     if (admission->session != asker->session || admission->next <= asker->sequence)
         return;
-    /* A retry of what is applied already was refused, too: nobody waits for that number again. */
-    uint64_t applied_next = state_session_next(group->state, asker->session);
-    admission->next = max_u64(asker->sequence, applied_next);
+    /* A retry of what is applied took no number when it was admitted, so it gives none back: the numbers between it
+     * and `next` are in the log, and nobody will send them again. */
+    if (asker->sequence >= state_session_next(group->state, asker->session))
+        admission->next = asker->sequence;
 }
 
 static void flush_batch(struct lane *lane, struct group *group, struct batch *batch)

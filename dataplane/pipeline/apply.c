@@ -10,55 +10,6 @@ static uint32_t value_bytes_max(const struct lane *lane)
     return port_payload_max(lane->config.queue) - WIRE_FRAME_BYTES - WIRE_REPLY_HEAD_BYTES - 8;
 }
 
-static bool replies_fit(struct lane *lane)
-{
-    return doorway_fits(lane->replies, 1,
-                        (uint32_t)sizeof(struct parcel) + port_payload_max(lane->config.queue));
-}
-
-/* Pushes pieces while there is room. True: all are out. */
-static bool cut_on(struct lane *lane)
-{
-    struct cutting *cutting = &lane->apply.cutting;
-    uint32_t frame_bytes = port_payload_max(lane->config.queue);
-    while (cutting->next_piece < cutting->cut.count) {
-        if (!replies_fit(lane))
-            return false;
-        struct parcel *parcel =
-            doorway_reserve(lane->replies, (uint32_t)sizeof *parcel + frame_bytes);
-        ENSURE(parcel != NULL); /* replies_fit was asked */
-        struct wire_writer writer = {.data = (uint8_t *)(parcel + 1), .capacity = frame_bytes};
-        bool fits = wire_put_fragment(&writer, &cutting->cut, cutting->next_piece++);
-        ENSURE(fits); /* pieces are cut to a frame */
-        parcel->kind = PARCEL_ENCODED;
-        parcel->group = cutting->group;
-        parcel->as.encoded.peer = cutting->asker.peer;
-        parcel->as.encoded.member = cutting->asker.member;
-        parcel->as.encoded.bytes = writer.bytes;
-    }
-    cutting->active = false;
-    return true;
-}
-
-static void cut_begin(struct lane *lane, uint16_t group, const struct asker *asker,
-                      const struct wire_result *result)
-{
-    struct cutting *cutting = &lane->apply.cutting;
-    struct wire_reply reply = {
-        .group = group,
-        .leader = lane->config.self,
-        .client = asker->client,
-        .session = asker->session,
-        .route = asker->route,
-        .count = 1,
-    };
-    *cutting = (struct cutting){.active = true, .group = group, .asker = *asker};
-    wire_reply_head(cutting->head, &reply, asker->sequence, result);
-    uint64_t id = (uint64_t)asker->route << 32 | ++lane->apply.piece_id;
-    wire_cut_begin(&cutting->cut, id, cutting->head, WIRE_REPLY_HEAD_BYTES, result->value,
-                   result->value_bytes, port_payload_max(lane->config.queue));
-}
-
 static void answer(struct lane *lane, uint16_t group, const struct asker *asker,
                    const struct wire_result *result)
 {
@@ -68,7 +19,7 @@ static void answer(struct lane *lane, uint16_t group, const struct asker *asker,
     }
     struct parcel *parcel =
         doorway_reserve(lane->replies, (uint32_t)sizeof *parcel + result->value_bytes);
-    ENSURE(parcel != NULL); /* replies_fit was asked */
+    ENSURE(parcel != NULL); /* apply_replies_fit was asked */
     parcel->kind = PARCEL_REPLY;
     parcel->group = group;
     parcel->as.reply.asker = *asker;
@@ -96,7 +47,7 @@ static void answer_entry(struct lane *lane, struct group *group, const struct wi
     answer(lane, group->number, &asker, result);
 }
 
-/* True: the whole span is applied and answered. */
+/* False: the rest of the span has to wait. */
 static bool apply_span(struct lane *lane, const struct work *work, uint32_t *applied)
 {
     struct group *group = &lane->group[work->slot];
@@ -105,7 +56,7 @@ static bool apply_span(struct lane *lane, const struct work *work, uint32_t *app
         state_prefetch(group->state, log_entry(group->log, i));
     for (; index <= work->last; index++) {
         /* A state that waits for a grace period delays entries; it never refuses one. */
-        if (lane->apply.cutting.active || !replies_fit(lane) || !state_can_apply(group->state)) {
+        if (!cut_has_room(lane) || !apply_replies_fit(lane) || !state_can_apply(group->state)) {
             lane->apply.cursor = index;
             return false;
         }
@@ -120,11 +71,11 @@ static bool apply_span(struct lane *lane, const struct work *work, uint32_t *app
         ++*applied;
     }
     lane->apply.cursor = 0;
-    return !lane->apply.cutting.active;
+    return true;
 }
 
 /* What entries will need when they are committed; one that has been replaced meanwhile is not found. */
-static void look_ahead(struct lane *lane, const struct work *work)
+static uint32_t look_ahead(struct lane *lane, const struct work *work)
 {
     struct group *group = &lane->group[work->slot];
     uint64_t last = min_u64(work->last, work->first + LOOK_AHEAD_MAX - 1);
@@ -133,9 +84,10 @@ static void look_ahead(struct lane *lane, const struct work *work)
         if (entry != NULL)
             state_prefetch(group->state, entry);
     }
+    return 1;
 }
 
-static bool apply_read(struct lane *lane, const struct work *work)
+static uint32_t apply_read(struct lane *lane, const struct work *work)
 {
     struct group *group = &lane->group[work->slot];
     struct wire_command command;
@@ -146,13 +98,13 @@ static bool apply_read(struct lane *lane, const struct work *work)
     state_read(group->state, &command, &result, lane->apply.scratch, APPLY_SCRATCH_BYTES);
     lane->apply.operations++;
     answer(lane, group->number, &work->asker, &result);
-    return !lane->apply.cutting.active;
+    return 1;
 }
 
 static void reclaim(struct lane *lane, uint64_t groups)
 {
-    if (lane->apply.cutting.active)
-        return; /* its value is still being read */
+    if (lane->apply.cutting_count != 0)
+        return; /* values are still being read */
     uint64_t started = view_epoch_started(), completed = view_epoch_completed();
     for (; groups != 0; groups &= groups - 1)
         state_reclaim(lane->group[__builtin_ctzll(groups)].state, started, completed);
@@ -160,42 +112,29 @@ static void reclaim(struct lane *lane, uint64_t groups)
 
 uint32_t lane_apply_poll(struct lane *lane)
 {
-    uint32_t done = 0, bytes;
+    uint32_t bytes, done = cut_on(lane);
     uint64_t groups = 0;
-    bool cut = lane->apply.cutting.active;
-    bool more = !cut || cut_on(lane);
+    bool whole = true;
     const struct work *work;
-    while (more && replies_fit(lane) && (work = doorway_next(lane->work, &bytes)) != NULL) {
+    while (whole && cut_has_room(lane) && apply_replies_fit(lane) &&
+           (work = doorway_next(lane->work, &bytes)) != NULL) {
         groups |= (uint64_t)1 << work->slot;
-        if (work->kind == WORK_APPENDED) {
-            look_ahead(lane, work);
-            done++;
-            continue;
-        }
-        if (work->kind == WORK_READ) {
-            bool whole = apply_read(lane, work);
-            more = whole || cut_on(lane);
-            done++;
-            continue;
-        }
-        while (!apply_span(lane, work, &done)) {
-            if (lane->apply.cutting.active && cut_on(lane)) {
-                if (lane->apply.cursor == 0)
-                    break; /* it was the last entry's answer */
-                continue;
-            }
-            if (lane->apply.cursor != 0)
-                doorway_done_before(lane->work, work);
-            more = false;
-            break;
-        }
+        if (work->kind == WORK_COMMIT)
+            whole = apply_span(lane, work, &done);
+        else if (work->kind == WORK_READ)
+            done += apply_read(lane, work);
+        else
+            done += look_ahead(lane, work);
     }
-    if (groups != 0 || cut)
-        doorway_publish(lane->replies); /* pieces, too: seal has to make room for those to come */
-    if (groups != 0) {
-        if (lane->apply.cursor == 0)
-            doorway_done(lane->work);
-        reclaim(lane, groups);
-    }
+    done += cut_on(lane);
+    if (done != 0)
+        doorway_publish(lane->replies);
+    if (groups == 0)
+        return done;
+    if (whole)
+        doorway_done(lane->work);
+    else
+        doorway_done_before(lane->work, work);
+    reclaim(lane, groups);
     return done;
 }

@@ -25,6 +25,7 @@
 #define READS_BYTES         (4u << 20)  /* an eighth holds the reads of one burst */
 #define READ_BODY_MAX       1024u       /* of a read's command: key or pattern */
 #define APPLY_SCRATCH_BYTES (64u << 10) /* a SCAN's answer */
+#define CUTTINGS_MAX        2u
 #define STATUS_PERIOD_NS    1000000u
 #define HELLO_PERIOD_NS     1000000000u
 #define REASSEMBLY_NS       200000000u
@@ -182,18 +183,22 @@ struct order_room {
 
 /* A result too large for one frame leaves in pieces, over as many polls as seal needs. */
 struct cutting {
-    bool active;
     uint16_t group;
     uint32_t next_piece;
     struct asker asker;
     struct wire_cut cut;
     uint8_t head[WIRE_REPLY_HEAD_BYTES];
+    uint8_t *copy; /* APPLY_SCRATCH_BYTES, for what does not lie in the state */
 };
 
 struct apply_room {
     uint64_t operations;
     uint64_t cursor; /* next index of the commit record at the head; 0: none begun */
-    struct cutting cutting;
+    struct cutting cutting[CUTTINGS_MAX]; /* a queue: the first is being sent */
+    uint32_t cutting_first;
+    uint32_t cutting_count;
+    uint64_t cut_resume_ns;
+    uint64_t cut_since_ns; /* no value could be reclaimed since */
     uint8_t *scratch;
     uint32_t piece_id;
 };
@@ -264,6 +269,8 @@ struct lane {
     struct raft_entry *step_entries;
 
     CACHE_ALIGNED _Atomic uint64_t stored; /* window: persist -> order, seal */
+    CACHE_ALIGNED _Atomic uint32_t
+        tx_waiting; /* window: tx -> seal: frames that the device did not take yet */
     CACHE_ALIGNED struct lane_room_meter meter[ROOM_COUNT];
     uint64_t counter[LANE_EVENT_COUNT];
 };
@@ -306,6 +313,15 @@ void order_reads(struct lane *, uint32_t slot);
 uint64_t order_entry_time_ms(struct lane *, struct group *);
 void order_noop(struct lane *, struct group *);
 void order_time(struct lane *, struct group *);
+
+/* ---- apply's parts ----------------------------------------------------------------------------- */
+bool apply_replies_fit(struct lane *);
+/* May something be executed whose answer outgrows a frame? */
+bool cut_has_room(const struct lane *);
+void cut_begin(struct lane *, uint16_t group, const struct asker *asker,
+               const struct wire_result *result);
+/* Goes on with what was begun. Returns how many pieces went to seal. */
+uint32_t cut_on(struct lane *);
 
 /* ---- seal's parts ------------------------------------------------------------------------------ */
 /* An open frame with room for `bytes` more; NULL: no frame, or nowhere to send to. */

@@ -112,7 +112,7 @@ static bool plan_lane(const struct lane_config *config, struct plan *plan)
     plan->group = layout_add(&layout, groups_here(config) * sizeof(struct group));
     plan->step_entries = layout_add(&layout, port_payload_max(config->queue) / WIRE_ENTRY_BYTES *
                                                  sizeof(struct raft_entry));
-    plan->scratch = layout_add(&layout, APPLY_SCRATCH_BYTES);
+    plan->scratch = layout_add(&layout, (1 + CUTTINGS_MAX) * (size_t)APPLY_SCRATCH_BYTES);
     plan->held = layout_add(&layout, HELD_MAX * sizeof(struct parcel));
     plan->assemblies = layout_add(&layout, sizeof(struct wire_assembly_table));
     plan->arrived = layout_add(&layout, doorway_footprint(ARRIVED_BYTES));
@@ -178,6 +178,8 @@ struct lane *lane_init(void *memory, const struct lane_config *config)
     lane->raft_entry_bytes_max = raft_config_of(config, 0).message_bytes_max;
     lane->step_entries = (void *)(base + plan.step_entries);
     lane->apply.scratch = base + plan.scratch;
+    for (uint32_t i = 0; i < CUTTINGS_MAX; i++)
+        lane->apply.cutting[i].copy = lane->apply.scratch + (i + 1) * (size_t)APPLY_SCRATCH_BYTES;
     lane->seal.held = (void *)(base + plan.held);
     lane->order.assemblies = (void *)(base + plan.assemblies);
     lane->order.next_seq = 1;
@@ -320,5 +322,6 @@ uint64_t lane_wake_ns(const struct lane *lane)
 {
     if (!lane->started)
         return lane->look[ROOM_ORDER]->clock.now_ns + STATUS_PERIOD_NS;
-    return min_u64(lane->order.wake_ns, lane->seal.next_hello_ns);
+    uint64_t cut_ns = lane->apply.cutting_count != 0 ? lane->apply.cut_resume_ns : UINT64_MAX;
+    return min_u64(cut_ns, min_u64(lane->order.wake_ns, lane->seal.next_hello_ns));
 }

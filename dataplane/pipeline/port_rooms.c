@@ -54,8 +54,9 @@ uint32_t lane_tx_poll(struct lane *lane)
     }
     if (count != 0)
         port_tx_burst(lane->config.queue, frames, count, lane->look[ROOM_TX]->clock.now_ns);
-    else
-        port_tx_flush(lane->config.queue, lane->look[ROOM_TX]->clock.now_ns);
+    uint32_t waiting = port_tx_flush(lane->config.queue, lane->look[ROOM_TX]->clock.now_ns);
+    if (waiting != atomic_load_explicit(&lane->tx_waiting, memory_order_relaxed))
+        atomic_store_explicit(&lane->tx_waiting, waiting, memory_order_relaxed);
     if (total != 0)
         doorway_done(lane->sealed);
     return total;

@@ -58,7 +58,9 @@ static bool seal_pieces(struct lane *lane, const struct parcel *parcel)
     wire_cut_begin(&cut, seal->piece_id, head, sizeof head, (const uint8_t *)entry,
                    message->entry_bytes, port_payload_max(lane->config.queue));
     for (uint32_t sent = 0; seal->next_piece < cut.count; seal->next_piece++, sent++) {
-        if (sent == LANE_BURST)
+        /* What the device can not take now would push out what waits for it. */
+        if (sent == LANE_BURST ||
+            atomic_load_explicit(&lane->tx_waiting, memory_order_relaxed) != 0)
             return false;
         uint32_t whole_frame = port_payload_max(lane->config.queue) - WIRE_FRAME_BYTES;
         struct outgoing *out = seal_to_member(lane, message->to, parcel->group, whole_frame);
@@ -204,11 +206,12 @@ static uint32_t take_parcels(struct lane *lane, struct doorway *from, uint64_t s
     while (doorway_fits(lane->sealed, 2 * (VIEW_MEMBERS_MAX + CLIENT_FRAMES_MAX) + LANE_BURST,
                         sizeof(struct frame)) &&
            (parcel = doorway_next(from, &bytes)) != NULL) {
+        uint32_t piece = lane->seal.next_piece;
         count++;
         if (hold(lane, parcel, stored) || seal_parcel(lane, parcel))
             continue;
         doorway_done_before(from, parcel);
-        return count;
+        return count - (lane->seal.next_piece == piece); /* one that only waits is no work */
     }
     if (count != 0)
         doorway_done(from);

@@ -39,8 +39,8 @@ uint32_t port_tx_take(struct port_queue *queue, struct frame *frames, uint32_t c
  * loss. */
 void port_tx_burst(struct port_queue *queue, struct frame *frames, uint32_t count, uint64_t now_ns);
 
-/* Tries again what waits; once per loop turn. */
-void port_tx_flush(struct port_queue *queue, uint64_t now_ns);
+/* Tries again what waits; once per loop turn. Returns how many frames the device has still not taken. */
+uint32_t port_tx_flush(struct port_queue *queue, uint64_t now_ns);
 
 void port_frame_free(struct port_queue *queue, const struct frame *frames, uint32_t count);
 

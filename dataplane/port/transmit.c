@@ -83,7 +83,7 @@ static void outbox_send(struct port_queue *queue)
         send_or_wait(queue, frames, count);
 }
 
-void port_tx_flush(struct port_queue *queue, uint64_t now_ns)
+uint32_t port_tx_flush(struct port_queue *queue, uint64_t now_ns)
 {
     if (UNLIKELY(queue->announcements_left > 0))
         port_announce(queue, now_ns);
@@ -91,6 +91,7 @@ void port_tx_flush(struct port_queue *queue, uint64_t now_ns)
         pending_send(queue);
     if (UNLIKELY(queue->port->outbox != NULL && queue->lane == 0))
         outbox_send(queue);
+    return queue->pending_count;
 }
 
 uint32_t port_tx_take(struct port_queue *queue, struct frame *frames, uint32_t count)

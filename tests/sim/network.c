@@ -355,10 +355,11 @@ void port_tx_burst(struct port_queue *queue, struct frame *frames, uint32_t coun
     queue->counter[PORT_TX_SENT] += count;
 }
 
-void port_tx_flush(struct port_queue *queue, uint64_t now_ns)
+uint32_t port_tx_flush(struct port_queue *queue, uint64_t now_ns)
 {
     (void)queue;
     (void)now_ns;
+    return 0;
 }
 
 void port_frame_free(struct port_queue *queue, const struct frame *frames, uint32_t count)

@@ -235,8 +235,9 @@ void port_frame_free(struct port_queue *, const struct frame *frames, uint32_t c
         server->give(frames[i]);
 }
 
-void port_tx_flush(struct port_queue *, uint64_t)
+uint32_t port_tx_flush(struct port_queue *, uint64_t)
 {
+    return 0;
 }
 
 uint32_t port_payload_max(const struct port_queue *)

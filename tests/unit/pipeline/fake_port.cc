@@ -54,8 +54,9 @@ void port_tx_burst(struct port_queue *queue, struct frame *frames, uint32_t coun
     port_frame_free(queue, frames, count);
 }
 
-void port_tx_flush(struct port_queue *, uint64_t)
+uint32_t port_tx_flush(struct port_queue *queue, uint64_t)
 {
+    return queue->waiting;
 }
 
 uint32_t port_payload_max(const struct port_queue *)

@@ -22,6 +22,7 @@ struct port_queue {
     std::vector<Packet> sent;
     uint32_t out = 0;      /* frames that the lane holds */
     uint32_t limit = 4096; /* frames there are */
+    uint32_t waiting = 0;  /* frames that the device did not take */
     uint64_t now_ns = 1000000000;
     uint64_t wall_ms = 1700000000000;
 };

@@ -133,8 +133,8 @@ class Lane : public ::testing::Test
         port.sent.clear();
     }
 
-    /* A frame with one request of one command. */
-    void ask(uint64_t session, uint64_t sequence, const struct wire_command &command)
+    /* A frame with one request of one command; nobody is polled. */
+    void send(uint64_t session, uint64_t sequence, const struct wire_command &command)
     {
         std::vector<uint8_t> payload(1472);
         struct wire_frame header = {};
@@ -148,6 +148,11 @@ class Lane : public ::testing::Test
         ASSERT_TRUE(wire_put_command(&writer, sequence, &command));
         payload.resize(writer.bytes);
         port.arriving.push_back({client_peer, payload});
+    }
+
+    void ask(uint64_t session, uint64_t sequence, const struct wire_command &command)
+    {
+        send(session, sequence, command);
         pass(2);
     }
 

@@ -1,6 +1,8 @@
 /* Values that outgrow a frame, in both directions, at one lane. */
 #include "tests/unit/pipeline/lane_fixture.h"
 
+#include <map>
+
 namespace
 {
 
@@ -55,7 +57,7 @@ TEST_F(Large, AValueOfOneMebibyteComesInAndGoesOut)
     ASSERT_EQ(all.size(), 1u);
     EXPECT_EQ(all[0].status, WIRE_DONE);
     ask(0, 9, make(WIRE_OP_GET, key, ""));
-    pass(20);
+    pass(40);
     std::vector<uint8_t> memory(WIRE_FRAGMENT_TOTAL_MAX);
     struct wire_assembly assembly = {};
     for (const Packet &packet : port.sent) {
@@ -72,6 +74,139 @@ TEST_F(Large, AValueOfOneMebibyteComesInAndGoesOut)
     }
     EXPECT_EQ(assembly.missing_bytes, 0u);
     port.sent.clear();
+}
+
+TEST_F(Large, ASmallAnswerDoesNotWaitForLargeOnesUnlessThereAreTooMany)
+{
+    lead();
+    uint64_t session = open_session(71);
+    std::string value(WIRE_VALUE_BYTES_MAX, 'v');
+    ask_large(session, 1, make(WIRE_OP_SET, key, value));
+    port.sent.clear();
+    ASSERT_EQ(one(session, 2, make(WIRE_OP_SET, "small", "s")).status, WIRE_DONE);
+    port.sent.clear();
+    ask(0, 9, make(WIRE_OP_GET, key, ""));
+    EXPECT_EQ(one(0, 10, make(WIRE_OP_GET, "small", "")).value, "s");
+    ask(0, 11, make(WIRE_OP_GET, key, ""));
+    port.sent.clear();
+    ask(0, 12, make(WIRE_OP_GET, "small", "")); /* two large ones are under way: this one waits */
+    EXPECT_TRUE(answers().empty());
+    pass(80);
+    std::vector<Answer> all = answers();
+    ASSERT_EQ(all.size(), 1u);
+    EXPECT_EQ(all[0].value, "s");
+}
+
+TEST_F(Large, LargeAnswersLeaveInBursts)
+{
+    lead();
+    uint64_t session = open_session(71);
+    ask_large(session, 1, make(WIRE_OP_SET, key, std::string(WIRE_VALUE_BYTES_MAX, 'v')));
+    port.sent.clear();
+    ask(0, 9, make(WIRE_OP_GET, key, ""));
+    for (uint64_t turn = 0; turn < 40; turn++) {
+        EXPECT_LE(port.sent.size(), 64u + 1) << turn; /* the two polls of ask, and a hello */
+        port.sent.clear();
+        pass(1);
+    }
+}
+
+/* A SCAN's answer lies where the next read writes: it must be kept until its last piece has left. */
+TEST_F(Large, AScanIsNotOverwrittenByTheNextOne)
+{
+    lead();
+    uint64_t session = open_session(71), sequence = 0;
+    for (char letter : {'a', 'b'})
+        for (uint32_t i = 0; i < 150; i++) {
+            std::string name = std::string(400, letter) + std::to_string(i);
+            ASSERT_EQ(one(session, ++sequence, make(WIRE_OP_SET, name, "")).status, WIRE_DONE);
+        }
+    const std::string values[2] = {"\xff\xff\xff\xff"
+                                   "a*",
+                                   "\xff\xff\xff\xff"
+                                   "b*"};
+    for (uint64_t i = 0; i < 2; i++)
+        send(0, 9001 + i, make(WIRE_OP_SCAN, "", values[i]));
+    pass(40);
+    std::map<uint64_t, std::string> bytes;
+    for (const Packet &packet : port.sent) {
+        uint32_t offset = WIRE_FRAME_BYTES;
+        struct wire_view message;
+        struct wire_fragment fragment;
+        auto size = static_cast<uint32_t>(packet.bytes.size());
+        if (wire_message_next(packet.bytes.data(), size, &offset, &message) != WIRE_OK ||
+            wire_get_fragment(&message, &fragment) != WIRE_OK)
+            continue;
+        bytes[fragment.id].append(reinterpret_cast<const char *>(fragment.data), fragment.bytes);
+    }
+    ASSERT_EQ(bytes.size(), 2u);
+    EXPECT_EQ(bytes.begin()->second.find("bbbb"), std::string::npos);
+    EXPECT_EQ(bytes.rbegin()->second.find("aaaa"), std::string::npos);
+    EXPECT_NE(bytes.begin()->second.find("aaaa"), std::string::npos);
+    EXPECT_NE(bytes.rbegin()->second.find("bbbb"), std::string::npos);
+}
+
+/* One of three, elected by member 3. */
+class LargeLeader : public Large
+{
+  protected:
+    void grant(uint8_t kind, uint8_t reply_kind)
+    {
+        struct wire_raft asked, grant = {};
+        ASSERT_TRUE(told(3, kind, &asked));
+        grant.kind = reply_kind;
+        grant.flags = WIRE_RAFT_GRANTED;
+        grant.term = asked.term;
+        grant.round = asked.round;
+        tell(3, grant);
+    }
+
+    void win()
+    {
+        start(3);
+        pass(250);
+        grant(WIRE_PREVOTE, WIRE_PREVOTE_REPLY);
+        grant(WIRE_VOTE, WIRE_VOTE_REPLY);
+        acknowledge();
+        pass(2);
+        port.sent.clear();
+    }
+
+    size_t pieces_to(uint16_t member) const
+    {
+        size_t pieces = 0;
+        for (const Packet &packet : port.sent) {
+            uint32_t offset = WIRE_FRAME_BYTES;
+            struct wire_view message;
+            auto size = static_cast<uint32_t>(packet.bytes.size());
+            pieces += packet.peer.ip == 0x0a4d0000u + member &&
+                      wire_message_next(packet.bytes.data(), size, &offset, &message) == WIRE_OK &&
+                      message.kind == WIRE_FRAGMENT;
+        }
+        return pieces;
+    }
+};
+
+TEST_F(LargeLeader, PiecesWaitWhileTheDeviceTakesNoFrames)
+{
+    win();
+    ask(0, 71, [] {
+        struct wire_command command = {};
+        command.op = WIRE_OP_REGISTER;
+        command.argument = 71;
+        return command;
+    }());
+    acknowledge();
+    pass(2);
+    std::vector<Answer> all = answers();
+    ASSERT_EQ(all.size(), 1u);
+    port.waiting = 3;
+    ask_large(static_cast<uint64_t>(all[0].integer), 1,
+              make(WIRE_OP_SET, key, std::string(WIRE_VALUE_BYTES_MAX, 'v')));
+    EXPECT_EQ(pieces_to(3), 0u);
+    port.waiting = 0;
+    pass(2); /* tx learns it, then seal */
+    EXPECT_GT(pieces_to(3), WIRE_VALUE_BYTES_MAX / 1472);
 }
 
 } // namespace

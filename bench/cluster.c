@@ -4,6 +4,7 @@
 #include "bench/payload.h"
 #include "numa/base/bits.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,9 @@
 #define LOG_BYTES_MAX     (UINT64_C(1) << 30)
 #define GROUP_LOG_BYTES   (UINT64_C(16) << 20) /* each of many groups has a log of its own */
 #define STATE_SLACK_BYTES (UINT64_C(16) << 20)
+
+static_assert(CARRIER_ERROR_MAX == HOST_ERROR_MAX, "one buffer serves both");
+static_assert(CARRIER_SERVERS_MAX >= OPTIONS_REPLICAS_MAX, "an endpoint for every node");
 
 /* ---- configuration ----------------------------------------------------------------------------- */
 
@@ -22,7 +26,8 @@ static void fit_memory(struct node_config *config, const struct load_options *op
     if (options->workload == WORKLOAD_APPEND)
         item_bytes += options_list_bytes(options);
     uint64_t keys_max = power_of_two_at_least(keys + keys / 2);
-    config->state.keys_max = (uint32_t)max_u64(keys_max, 1u << 16); /* as an operator would size it */
+    config->state.keys_max =
+        (uint32_t)max_u64(keys_max, 1u << 16); /* as an operator would size it */
     config->state.bytes_max =
         max_u64(config->state.bytes_max, 2 * keys * item_bytes + STATE_SLACK_BYTES);
     if (options->groups > 1)
@@ -49,10 +54,99 @@ static void configure(struct node_config *config, const struct load_options *opt
     fit_memory(config, options);
 }
 
+/* ---- the load's way in -------------------------------------------------------------------------- */
+
+static struct cluster *cluster_of(struct carrier *carrier)
+{
+    return (struct cluster *)carrier;
+}
+
+static uint32_t receive(struct carrier *carrier, struct frame *frames, uint32_t count,
+                        uint64_t now_ns)
+{
+    return port_rx_burst(cluster_of(carrier)->client_queue, frames, count, now_ns);
+}
+
+static uint32_t take(struct carrier *carrier, struct frame *frames, uint32_t count)
+{
+    return port_tx_take(cluster_of(carrier)->client_queue, frames, count);
+}
+
+static void send_frames(struct carrier *carrier, struct frame *frames, uint32_t count,
+                        uint64_t now_ns)
+{
+    port_tx_burst(cluster_of(carrier)->client_queue, frames, count, now_ns);
+}
+
+static void free_frames(struct carrier *carrier, const struct frame *frames, uint32_t count)
+{
+    port_frame_free(cluster_of(carrier)->client_queue, frames, count);
+}
+
+static void end_turn(struct carrier *carrier, uint64_t now_ns)
+{
+    port_tx_flush(cluster_of(carrier)->client_queue, now_ns);
+    view_quiescent();
+}
+
+/* Servers may share this core. Stays online, so that a grace period never waits for long, and never sleeps. */
+static void rest(struct carrier *carrier, uint64_t now_ns, uint64_t wake_ns)
+{
+    (void)carrier;
+    (void)now_ns;
+    (void)wake_ns;
+    (void)sched_yield();
+}
+
+static void add_lane_cycles(const struct node *node, uint64_t cycles[ROOM_COUNT])
+{
+    for (uint16_t lane = 0; lane < node_lane_count(node); lane++) {
+        struct lane_room_meter meter[ROOM_COUNT];
+        lane_rooms(node_lane(node, lane), meter);
+        for (uint32_t room = 0; room < ROOM_COUNT; room++)
+            cycles[room] += meter[room].cycles;
+    }
+}
+
+static void usage(struct carrier *carrier, struct server_usage *usage)
+{
+    struct cluster *cluster = cluster_of(carrier);
+    (void)pthread_mutex_lock(&cluster->usage_lock);
+    memcpy(usage->room_cycles, cluster->dead_cycles, sizeof usage->room_cycles);
+    for (uint32_t i = 0; i < cluster->count; i++) {
+        if (cluster->alive[i])
+            add_lane_cycles(cluster->node[i], usage->room_cycles);
+    }
+    (void)pthread_mutex_unlock(&cluster->usage_lock);
+    usage->server_cpu_ns = host_server_cpu_ns(cluster->host);
+    usage->now_cycles = machine_cycles();
+}
+
+static void open_carrier(struct cluster *cluster, uint16_t groups)
+{
+    static const struct carrier_calls calls = {
+        .receive = receive,
+        .take = take,
+        .send = send_frames,
+        .free = free_frames,
+        .turn = end_turn,
+        .rest = rest,
+        .usage = usage,
+    };
+    cluster->carrier.calls = &calls;
+    cluster->carrier.payload_max = port_payload_max(cluster->client_queue);
+    cluster->carrier.server_count = (uint16_t)cluster->count;
+    cluster->carrier.group_count = groups;
+    for (uint32_t i = 0; i < cluster->count; i++) {
+        for (uint16_t group = 0; group < groups; group++)
+            cluster->carrier.endpoint[i][group] = node_endpoint(cluster->node[i], group);
+    }
+}
+
 /* ---- life -------------------------------------------------------------------------------------- */
 
 static bool add_nodes(struct cluster *cluster, const struct load_options *options, bool with_edges,
-                      char error[CLUSTER_ERROR_MAX])
+                      char error[CARRIER_ERROR_MAX])
 {
     for (uint32_t i = 0; i < options->replicas; i++) {
         struct node_config config;
@@ -72,11 +166,13 @@ static void draw_placement(struct cluster *cluster)
     if (text == NULL)
         return;
     host_draw_placement(cluster->host, text);
+    /* The host gives it the first of the cores on which control threads may run. */
+    (void)fprintf(text, "load generator: PU %u\n", host_placement(cluster->host)->control[0]);
     (void)fclose(text);
 }
 
 bool cluster_start(struct cluster *cluster, const struct load_options *options, bool with_edges,
-                   char error[CLUSTER_ERROR_MAX])
+                   char error[CARRIER_ERROR_MAX])
 {
     memset(cluster, 0, sizeof *cluster);
     (void)pthread_mutex_init(&cluster->usage_lock, NULL);
@@ -91,7 +187,7 @@ bool cluster_start(struct cluster *cluster, const struct load_options *options, 
     cluster->host = host_start(&config, error);
     if (cluster->host == NULL)
         return false;
-    cluster->group_count = (uint16_t)options->groups;
+    cluster->core_count = host_placement(cluster->host)->worker_count;
     bool up = add_nodes(cluster, options, with_edges, error);
     if (up) {
         cluster->client_queue = host_client_port(cluster->host, error);
@@ -103,10 +199,7 @@ bool cluster_start(struct cluster *cluster, const struct load_options *options, 
         cluster_stop(cluster);
         return false;
     }
-    for (uint32_t i = 0; i < cluster->count; i++) {
-        for (uint16_t group = 0; group < cluster->group_count; group++)
-            cluster->endpoint[i][group] = node_endpoint(cluster->node[i], group);
-    }
+    open_carrier(cluster, (uint16_t)options->groups);
     draw_placement(cluster);
     return true;
 }
@@ -145,7 +238,7 @@ uint32_t cluster_leader(const struct cluster *cluster, uint16_t group)
 
 static bool all_lead(const struct cluster *cluster)
 {
-    for (uint16_t group = 0; group < cluster->group_count; group++) {
+    for (uint16_t group = 0; group < cluster->carrier.group_count; group++) {
         if (cluster_leader(cluster, group) == CLUSTER_NOBODY)
             return false;
     }
@@ -161,16 +254,6 @@ bool cluster_await_leaders(struct cluster *cluster, uint64_t limit_ns)
         cluster_control(cluster);
     }
     return true;
-}
-
-static void add_lane_cycles(const struct node *node, uint64_t cycles[ROOM_COUNT])
-{
-    for (uint16_t lane = 0; lane < node_lane_count(node); lane++) {
-        struct lane_room_meter meter[ROOM_COUNT];
-        lane_rooms(node_lane(node, lane), meter);
-        for (uint32_t room = 0; room < ROOM_COUNT; room++)
-            cycles[room] += meter[room].cycles;
-    }
 }
 
 void cluster_kill(struct cluster *cluster, uint32_t index)
@@ -213,7 +296,7 @@ bool cluster_settle(struct cluster *cluster, uint64_t limit_ns)
 {
     uint64_t begin_ns = machine_now_ns();
     uint16_t group = 0;
-    while (group < cluster->group_count) {
+    while (group < cluster->carrier.group_count) {
         enum agreement agreement = compare_group(cluster, group);
         if (agreement == DIFFER)
             return false;
@@ -226,28 +309,4 @@ bool cluster_settle(struct cluster *cluster, uint64_t limit_ns)
         cluster_control(cluster);
     }
     return true;
-}
-
-/* ---- cost -------------------------------------------------------------------------------------- */
-
-void cluster_usage(struct cluster *cluster, struct cluster_usage *usage)
-{
-    (void)pthread_mutex_lock(&cluster->usage_lock);
-    memcpy(usage->room_cycles, cluster->dead_cycles, sizeof usage->room_cycles);
-    for (uint32_t i = 0; i < cluster->count; i++) {
-        if (cluster->alive[i])
-            add_lane_cycles(cluster->node[i], usage->room_cycles);
-    }
-    (void)pthread_mutex_unlock(&cluster->usage_lock);
-    usage->server_cpu_ns = host_server_cpu_ns(cluster->host);
-    usage->now_cycles = machine_cycles();
-}
-
-void cluster_usage_between(const struct cluster_usage *before, const struct cluster_usage *after,
-                           struct cluster_usage *difference)
-{
-    difference->now_cycles = after->now_cycles - before->now_cycles;
-    difference->server_cpu_ns = after->server_cpu_ns - before->server_cpu_ns;
-    for (uint32_t room = 0; room < ROOM_COUNT; room++)
-        difference->room_cycles[room] = after->room_cycles[room] - before->room_cycles[room];
 }

@@ -5,37 +5,30 @@
  *
  *   start ─► await_leaders ─► [client core: load.h] ... kill ... settle ─► stop
  *
- * Memory: the host's, and the caller's struct. Threads: the main thread, but for cluster_usage (any).
+ * Memory: the host's, and the caller's struct. Threads: the main thread, but for the carrier's calls (client core).
  * Time: the machine's. Limits: OPTIONS_REPLICAS_MAX replicas. Refusals: an error sentence. Cost: start-up below a
  * second.
  */
 #ifndef BENCH_CLUSTER_H
 #define BENCH_CLUSTER_H
 
+#include "bench/carrier.h"
 #include "bench/options.h"
 #include "dataplane/node/host.h"
 
 #include <pthread.h>
 
-#define CLUSTER_ERROR_MAX     HOST_ERROR_MAX
 #define CLUSTER_PLACEMENT_MAX 4096u
 #define CLUSTER_SLICE_NS      UINT64_C(1000000)
 #define CLUSTER_NOBODY        UINT32_MAX
 
-/* What the servers have burnt so far; differences of two are what an interval cost. */
-struct cluster_usage {
-    uint64_t now_cycles;
-    uint64_t server_cpu_ns;
-    uint64_t room_cycles[ROOM_COUNT]; /* of polls that found work, over all lanes of all nodes */
-};
-
 struct cluster {
+    struct carrier carrier; /* first: the carrier's calls find the cluster by it */
     struct host *host;
     struct port_queue *client_queue;
     uint32_t count;
-    uint16_t group_count;
+    uint32_t core_count; /* polling cores of the servers, as many as there are */
     struct node *node[OPTIONS_REPLICAS_MAX];
-    struct endpoint endpoint[OPTIONS_REPLICAS_MAX][LANE_GROUPS_MAX];
     char placement[CLUSTER_PLACEMENT_MAX];
     pthread_mutex_t usage_lock; /* usage on the client core against kill on the main thread */
     bool alive[OPTIONS_REPLICAS_MAX];
@@ -44,7 +37,7 @@ struct cluster {
 
 /* with_edges: each node listens for RESP on loopback. */
 bool cluster_start(struct cluster *cluster, const struct load_options *options, bool with_edges,
-                   char error[CLUSTER_ERROR_MAX]);
+                   char error[CARRIER_ERROR_MAX]);
 void cluster_stop(struct cluster *cluster);
 
 /* One slice of the main thread's work for the cluster. */
@@ -61,9 +54,5 @@ void cluster_kill(struct cluster *cluster, uint32_t index);
 /* Waits until all live replicas have applied the same entries of every group, and compares the digests of their
  * states. False: they differ, or did not settle within limit_ns. */
 bool cluster_settle(struct cluster *cluster, uint64_t limit_ns);
-
-void cluster_usage(struct cluster *cluster, struct cluster_usage *usage);
-void cluster_usage_between(const struct cluster_usage *before, const struct cluster_usage *after,
-                           struct cluster_usage *difference);
 
 #endif

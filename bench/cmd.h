@@ -6,9 +6,17 @@
 #ifndef BENCH_CMD_H
 #define BENCH_CMD_H
 
-int cmd_load(int argc, char **argv);
+#include "numa/base/types.h"
 
-/* Status 1: an acknowledged write was lost, came twice or out of order, or replicas disagree. */
+#define CMD_ELECTION_LIMIT_NS UINT64_C(10000000000)
+#define CMD_SETTLE_LIMIT_NS   UINT64_C(5000000000)
+#define CMD_ANSWER_LIMIT_NS   UINT64_C(15000000000)
+
+/* EX_SOFTWARE: an acknowledged write was lost, came twice or out of order, or replicas disagree. */
+int cmd_load(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+
+/* Returns the status. */
+int cmd_complain(int status, const char *sentence);
 
 #endif

@@ -9,13 +9,10 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-#define ELECTION_LIMIT_NS UINT64_C(10000000000)
-#define SETTLE_LIMIT_NS   UINT64_C(5000000000)
-#define LOAD_SHARE        0.4 /* of the seconds; the rest is for the appends and the kill */
-#define LISTS             1000u
-#define APPEND_CLIENTS    4u
-#define APPEND_RATE       20000u
-#define STATUS_LOST       1
+#define LOAD_SHARE     0.4 /* of the seconds; the rest is for the appends and the kill */
+#define LISTS          1000u
+#define APPEND_CLIENTS 4u
+#define APPEND_RATE    20000u
 
 static volatile sig_atomic_t interrupted;
 
@@ -23,12 +20,6 @@ static void on_signal(int signal)
 {
     (void)signal;
     interrupted = 1;
-}
-
-static int complain(int status, const char *sentence)
-{
-    (void)fprintf(stderr, "quorate-bench: %s\n", sentence);
-    return status;
 }
 
 /* ---- the live line ----------------------------------------------------------------------------- */
@@ -74,13 +65,14 @@ static void show(void *context, const struct cluster *cluster, const struct load
 struct demo {
     struct demo_options options;
     struct load_options load;
+    struct calibration calibration;
     struct cluster cluster;
     struct oplog oplog;
     struct run first;  /* SETs, as fast as they go */
     struct run second; /* appends, while the leader dies */
     struct appends appends;
     bool replicas_agree;
-    char error[CLUSTER_ERROR_MAX];
+    char error[CARRIER_ERROR_MAX];
 };
 
 static bool run_sets(struct demo *demo)
@@ -93,6 +85,7 @@ static bool run_sets(struct demo *demo)
         .keys = demo->load.keys,
         .value_bytes = demo->load.value_bytes,
         .preload = true,
+        .answer_limit_ns = CMD_ANSWER_LIMIT_NS,
         .warm_up_ns = OPTIONS_WARM_UP_NS,
         .measure_ns = (uint64_t)(demo->options.seconds * LOAD_SHARE * 1e9),
         .seed = machine_random(),
@@ -113,6 +106,7 @@ static bool run_appends(struct demo *demo)
         .window = demo->load.window,
         .keys = LISTS,
         .rate = APPEND_RATE,
+        .answer_limit_ns = CMD_ANSWER_LIMIT_NS,
         .warm_up_ns = OPTIONS_WARM_UP_NS,
         .measure_ns = (uint64_t)(demo->options.seconds * (1 - LOAD_SHARE) * 1e9),
         .seed = machine_random(),
@@ -160,14 +154,9 @@ static void print_closing(const struct demo *demo)
                  failover_ns == 0 ? "not seen: the interval was too short"
                                   : report_time(failover_ns, text));
     (void)printf("%-34s %llu\n", "errors", (unsigned long long)(sets->errors + appends->errors));
-    (void)printf("%-34s %llu\n", "acknowledged writes checked",
-                 (unsigned long long)demo->appends.acknowledged);
-    (void)printf("%-34s %llu\n", "acknowledged writes lost",
-                 (unsigned long long)demo->appends.lost);
-    (void)printf("%-34s %llu\n", "duplicates", (unsigned long long)demo->appends.duplicates);
-    (void)printf("%-34s %llu\n", "out of order",
-                 (unsigned long long)(demo->appends.out_of_order + demo->appends.foreign));
+    report_write_appends(&demo->appends, stdout);
     (void)printf("%-34s %s\n", "replicas hold the same state", demo->replicas_agree ? "yes" : "NO");
+    report_write_calibration(&demo->calibration, stdout);
     (void)fflush(stdout);
 }
 
@@ -190,20 +179,20 @@ static void stay(struct demo *demo)
 
 static int show_cluster(struct demo *demo)
 {
-    if (!cluster_await_leaders(&demo->cluster, ELECTION_LIMIT_NS))
-        return complain(EX_TEMPFAIL,
-                        "no leader was elected within 10 s; is this machine overloaded?");
+    if (!cluster_await_leaders(&demo->cluster, CMD_ELECTION_LIMIT_NS))
+        return cmd_complain(EX_TEMPFAIL,
+                            "no leader was elected within 10 s; is this machine overloaded?");
     if (!run_sets(demo) || !run_appends(demo))
-        return complain(EX_TEMPFAIL, demo->error);
+        return cmd_complain(EX_TEMPFAIL, demo->error);
     (void)printf("        reading all %u lists back through every live node\n", LISTS);
     (void)fflush(stdout);
     if (!readback_run(&demo->cluster, &demo->oplog, LISTS, NULL, &demo->appends, demo->error))
-        return complain(EX_UNAVAILABLE, demo->error);
-    demo->replicas_agree = cluster_settle(&demo->cluster, SETTLE_LIMIT_NS);
+        return cmd_complain(EX_UNAVAILABLE, demo->error);
+    demo->replicas_agree = cluster_settle(&demo->cluster, CMD_SETTLE_LIMIT_NS);
     print_closing(demo);
     if (demo->options.stay)
         stay(demo);
-    return appends_clean(&demo->appends) && demo->replicas_agree ? EX_OK : STATUS_LOST;
+    return appends_clean(&demo->appends) && demo->replicas_agree ? EX_OK : EX_SOFTWARE;
 }
 
 int cmd_demo(int argc, char **argv)
@@ -216,9 +205,10 @@ int cmd_demo(int argc, char **argv)
     appends.rate = APPEND_RATE;
     appends.seconds = demo.options.seconds;
     if (!oplog_create(&demo.oplog, APPEND_CLIENTS, (uint32_t)options_operations_max(&appends)))
-        return complain(EX_OSERR, "no memory to record operations");
+        return cmd_complain(EX_OSERR, "no memory to record operations");
+    calibrate(NULL, &demo.calibration);
     if (!cluster_start(&demo.cluster, &demo.load, true, demo.error))
-        return complain(EX_OSERR, demo.error);
+        return cmd_complain(EX_OSERR, demo.error);
     print_opening(&demo);
     int status = show_cluster(&demo);
     if (demo.first.load != NULL)

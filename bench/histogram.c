@@ -7,7 +7,6 @@
 void histogram_init(struct histogram *histogram)
 {
     memset(histogram, 0, sizeof *histogram);
-    histogram->lowest = UINT64_MAX;
 }
 
 uint64_t histogram_bucket_last(uint32_t bucket)
@@ -19,17 +18,6 @@ uint64_t histogram_bucket_last(uint32_t bucket)
     uint64_t step = HISTOGRAM_STEPS + (bucket & (HISTOGRAM_STEPS - 1));
     /* The last bucket ends at 2^64, one above what fits: subtract before the shift can overflow. */
     return (step << shift) + (((uint64_t)1 << shift) - 1);
-}
-
-void histogram_merge(struct histogram *into, const struct histogram *from)
-{
-    for (uint32_t i = 0; i < HISTOGRAM_BUCKET_COUNT; i++)
-        into->bucket[i] += from->bucket[i];
-    into->count += from->count;
-    if (from->lowest < into->lowest)
-        into->lowest = from->lowest;
-    if (from->highest > into->highest)
-        into->highest = from->highest;
 }
 
 uint64_t histogram_value(const struct histogram *histogram, uint32_t per_million)

@@ -8,7 +8,7 @@
  *   0 1 2 ... 31 | 32 33 ... 63 | 64 66 ... 126 | 128 132 ... 252 | ... | 2^63 ... 2^64-1
  *
  * Memory: the caller's struct, 15 KiB. Threads: one owner. Time: none. Limits: every uint64_t value; 2^64 - 1
- * records. Refusals: none. Cost: record is one count-leading-zeros and three stores; a percentile walks the buckets.
+ * records. Refusals: none. Cost: record is one count-leading-zeros and two stores; a percentile walks the buckets.
  */
 #ifndef BENCH_HISTOGRAM_H
 #define BENCH_HISTOGRAM_H
@@ -21,7 +21,6 @@
 
 struct histogram {
     uint64_t count;
-    uint64_t lowest; /* UINT64_MAX: nothing recorded */
     uint64_t highest;
     uint64_t bucket[HISTOGRAM_BUCKET_COUNT];
 };
@@ -40,16 +39,12 @@ static inline void histogram_record(struct histogram *histogram, uint64_t value)
 {
     histogram->bucket[histogram_bucket(value)]++;
     histogram->count++;
-    if (value < histogram->lowest)
-        histogram->lowest = value;
     if (value > histogram->highest)
         histogram->highest = value;
 }
 
 /* Highest value that falls into the bucket. */
 uint64_t histogram_bucket_last(uint32_t bucket);
-
-void histogram_merge(struct histogram *into, const struct histogram *from);
 
 /* The value at rank ceil(count * per_million / 1,000,000), counted from 1 in ascending order; rank 0 reads as 1.
  * 500,000 is the median, 1,000,000 the maximum. 0 when nothing was recorded. */

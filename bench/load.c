@@ -3,19 +3,14 @@
 #include "bench/load_internal.h"
 #include "bench/machine.h"
 #include "bench/payload.h"
-#include "dataplane/view/view.h"
 #include "numa/base/assert.h"
 
-#include <sched.h>
 #include <string.h>
 
-#define ANSWER_LIMIT_NS  UINT64_C(15000000000)
-#define PRELOAD_LIMIT_NS UINT64_C(5000000000)
 #define DRAIN_LIMIT_NS   UINT64_C(12000000000) /* beyond every command's deadline */
 #define SECOND_NS        UINT64_C(1000000000)
 #define TICK_NS          UINT64_C(1000000)
 #define IDLE_TURNS_MAX   64u
-#define KILLED_GROUP     0 /* run.c kills its leader; other groups may have another */
 #define PER_MILLION_HALF 500000u
 
 /* ---- completions ------------------------------------------------------------------------------- */
@@ -68,6 +63,10 @@ static void count_completion(struct load *load, const struct slot *slot,
         load->result.commands += completion->attempts;
         load->result.retries += completion->attempts > 1 ? completion->attempts - 1 : 0;
     }
+    load->answered += completion->outcome == CLIENT_DONE;
+    load->done += done;
+    if (!done && load->phase == PHASE_PRELOAD)
+        load->preload_errors++;
     if (!done && load->phase >= PHASE_MEASURE)
         load->result.errors++;
 }
@@ -82,8 +81,7 @@ static void complete(struct load *load, struct session *session, uint32_t count)
         bool done = completion->outcome == CLIENT_DONE && completion->result.status == WIRE_DONE;
         if (load->plan.oplog != NULL)
             note_outcome(load, slot, completion, done);
-        load->answered += completion->outcome == CLIENT_DONE;
-        if (done && slot->op != OPLOG_GET && session->group == KILLED_GROUP)
+        if (done && slot->op != OPLOG_GET && session->group == LOAD_KILLED_GROUP)
             note_failover(load, completion);
         count_completion(load, slot, completion, done);
         slot->busy = false;
@@ -120,6 +118,7 @@ static void receive_frame(struct load *load, const struct frame *frame)
     uint32_t offset = WIRE_FRAME_BYTES;
     if (wire_frame_decode(frame->data, frame->bytes, &header) != WIRE_OK)
         return;
+    load->result.heard = true;
     while (wire_message_next(frame->data, frame->bytes, &offset, &view) == WIRE_OK &&
            view.kind != 0) {
         if (view.kind == WIRE_REPLY || view.kind == WIRE_FRAGMENT)
@@ -143,11 +142,13 @@ static void begin_measure(struct load *load)
     load->measure_begin_ns = load->now_ns;
     load->measure_end_ns = load->now_ns + load->plan.measure_ns;
     load->second_end_ns = load->now_ns + SECOND_NS;
-    load->answered_before = load->answered;
+    load->done_before = load->done;
     histogram_init(&load->second);
     load->frames_before = load->frames;
     load->cpu_before_ns = machine_thread_cpu_ns();
-    cluster_usage(load->cluster, &load->before);
+    load->result.servers_seen = load->carrier->calls->usage != NULL;
+    if (load->result.servers_seen)
+        load->carrier->calls->usage(load->carrier, &load->before);
     atomic_store_explicit(&load->shown_begin_ns, load->now_ns, memory_order_release);
 }
 
@@ -156,24 +157,34 @@ static void show_second(struct load *load)
 {
     if (load->phase != PHASE_MEASURE || load->now_ns < load->second_end_ns)
         return;
-    atomic_store_explicit(&load->shown_operations, load->answered - load->answered_before,
+    atomic_store_explicit(&load->shown_operations, load->done - load->done_before,
                           memory_order_relaxed);
     atomic_store_explicit(&load->shown_p50_ns, histogram_value(&load->second, PER_MILLION_HALF),
                           memory_order_relaxed);
     atomic_fetch_add_explicit(&load->shown_seconds, 1, memory_order_release);
     histogram_init(&load->second);
-    load->answered_before = load->answered;
+    load->done_before = load->done;
     load->second_end_ns += SECOND_NS;
+}
+
+static void measure_servers(struct load *load)
+{
+    struct server_usage after;
+    struct server_usage *spent = &load->result.servers;
+    load->carrier->calls->usage(load->carrier, &after);
+    spent->now_cycles = after.now_cycles - load->before.now_cycles;
+    spent->server_cpu_ns = after.server_cpu_ns - load->before.server_cpu_ns;
+    for (uint32_t room = 0; room < ROOM_COUNT; room++)
+        spent->room_cycles[room] = after.room_cycles[room] - load->before.room_cycles[room];
 }
 
 static void begin_drain(struct load *load)
 {
-    struct cluster_usage after;
     show_second(load); /* the last one, which ends with the interval */
     load->phase = PHASE_DRAIN;
     load->measure_end_ns = load->now_ns;
-    cluster_usage(load->cluster, &after);
-    cluster_usage_between(&load->before, &after, &load->result.servers);
+    if (load->result.servers_seen)
+        measure_servers(load);
     load->result.elapsed_ns = load->now_ns - load->measure_begin_ns;
     load->result.client_cpu_ns = machine_thread_cpu_ns() - load->cpu_before_ns;
     load->result.frames = load->frames - load->frames_before;
@@ -213,17 +224,24 @@ static void finish(struct load *load)
 static void advance_phase(struct load *load)
 {
     uint64_t now_ns = load->now_ns;
+    uint64_t passed_ns = now_ns - load->begin_ns;
+    if (load->phase < PHASE_MEASURE && load->answered == 0 &&
+        passed_ns >= load->plan.answer_limit_ns) {
+        load->phase = PHASE_DONE;
+        return;
+    }
     switch (load->phase) {
-    case PHASE_PRELOAD:
-        if (load_preloaded(load) || now_ns - load->begin_ns >= PRELOAD_LIMIT_NS)
+    case PHASE_PRELOAD: {
+        bool ended = load_preloaded(load) && load->outstanding == 0;
+        load->result.preloaded = ended && load->preload_errors == 0;
+        if (ended || passed_ns >= LOAD_PRELOAD_LIMIT_NS)
             begin_warm_up(load);
         return;
+    }
     case PHASE_WARM_UP:
-        if (now_ns - load->begin_ns >= load->plan.warm_up_ns && load->answered > 0) {
+        if (passed_ns >= load->plan.warm_up_ns && load->answered > 0) {
             load->result.answered = true;
             begin_measure(load);
-        } else if (now_ns - load->begin_ns >= ANSWER_LIMIT_NS) {
-            load->phase = PHASE_DONE;
         }
         return;
     case PHASE_MEASURE:
@@ -257,19 +275,25 @@ static void tick(struct load *load)
 static uint32_t turn(struct load *load)
 {
     struct frame frames[PORT_BURST_MAX];
-    struct port_queue *queue = load->cluster->client_queue;
-    uint32_t received = port_rx_burst(queue, frames, PORT_BURST_MAX, load->now_ns);
+    struct carrier *carrier = load->carrier;
+    uint32_t received = carrier->calls->receive(carrier, frames, PORT_BURST_MAX, load->now_ns);
     load->now_ns = machine_now_ns();
     advance_phase(load);
     for (uint32_t i = 0; i < received; i++)
         receive_frame(load, &frames[i]);
-    port_frame_free(queue, frames, received);
+    carrier->calls->free(carrier, frames, received);
     tick(load);
     uint32_t sent = load_issue(load) + load_send(load);
     show_second(load);
-    port_tx_flush(queue, load->now_ns);
-    view_quiescent();
+    carrier->calls->turn(carrier, load->now_ns);
     return received + sent;
+}
+
+/* Retries may wait for the next tick: they are counted in tens of milliseconds. */
+static uint64_t wake_ns(const struct load *load)
+{
+    bool due_ahead = load->plan.rate != 0 && load->next_due_ns > load->now_ns;
+    return due_ahead ? min_u64(load->next_due_ns, load->next_tick_ns) : load->next_tick_ns;
 }
 
 int load_loop(void *argument)
@@ -282,10 +306,8 @@ int load_loop(void *argument)
         load->phase = PHASE_PRELOAD;
     while (load->phase != PHASE_DONE) {
         idle_turns = turn(load) > 0 ? 0 : idle_turns + 1;
-        if (idle_turns >= IDLE_TURNS_MAX) {
-            /* Servers may share this core; still online, so a grace period never waits for long. */
-            (void)sched_yield();
-        }
+        if (idle_turns >= IDLE_TURNS_MAX)
+            load->carrier->calls->rest(load->carrier, load->now_ns, wake_ns(load));
     }
     load_return_frames(load);
     atomic_store_explicit(&load->shown_finished, true, memory_order_release);

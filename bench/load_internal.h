@@ -1,7 +1,7 @@
 /* load_internal.h: what load.c (phases, completions) and load_issue.c (what is sent, and when) share.
  *
  * Shape, threads, limits: load.h. Memory: one struct, and arrays per session. Everything but the atomics belongs to
- * the client core. Time, refusals, cost: load.h.
+ * the loop's core. Time, refusals, cost: load.h.
  */
 #ifndef BENCH_LOAD_INTERNAL_H
 #define BENCH_LOAD_INTERNAL_H
@@ -42,7 +42,7 @@ struct key_list {
 
 struct load {
     struct load_plan plan;
-    struct cluster *cluster;
+    struct carrier *carrier;
     struct session *session;
     struct key_list keys[LANE_GROUPS_MAX];
     uint8_t *value;
@@ -60,13 +60,15 @@ struct load {
     uint64_t issued;
     uint32_t cursor; /* open loop: whose turn it is */
     uint64_t outstanding;
-    uint64_t answered;
-    uint64_t answered_before; /* the current second */
+    uint64_t preload_errors;
+    uint64_t answered;    /* ended with a server's word */
+    uint64_t done;        /* ... and well               */
+    uint64_t done_before; /* the current second */
     uint64_t frames;
 
     uint64_t frames_before;
     uint64_t cpu_before_ns;
-    struct cluster_usage before;
+    struct server_usage before;
     uint64_t second_end_ns;
     struct histogram second; /* latencies of the current second */
     struct load_result result;
@@ -85,7 +87,7 @@ struct load {
     _Atomic bool shown_finished;
 };
 
-/* Every key has been submitted; what is outstanding may still fail. */
+/* Every key has been submitted. */
 bool load_preloaded(const struct load *load);
 
 /* Open loop: moves on to the next operation's due time. */

@@ -2,6 +2,7 @@
 
 #include "bench/machine.h"
 #include "bench/payload.h"
+#include "dataplane/edge/keyslot.h"
 #include "numa/base/assert.h"
 #include "numa/base/layout.h"
 
@@ -38,7 +39,7 @@ static bool group_preloaded(const struct load *load, uint16_t group)
 
 bool load_preloaded(const struct load *load)
 {
-    for (uint16_t group = 0; group < load->cluster->group_count; group++) {
+    for (uint16_t group = 0; group < load->carrier->group_count; group++) {
         if (!group_preloaded(load, group))
             return false;
     }
@@ -147,8 +148,7 @@ static void flush(struct load *load, uint32_t *sent)
 {
     if (load->filled == *sent)
         return;
-    port_tx_burst(load->cluster->client_queue, load->tx + *sent, load->filled - *sent,
-                  load->now_ns);
+    load->carrier->calls->send(load->carrier, load->tx + *sent, load->filled - *sent, load->now_ns);
     *sent = load->filled;
 }
 
@@ -160,14 +160,13 @@ static bool empty_frame(struct load *load, uint32_t *sent)
     flush(load, sent);
     load->filled = 0;
     *sent = 0;
-    load->taken = port_tx_take(load->cluster->client_queue, load->tx, PORT_BURST_MAX);
+    load->taken = load->carrier->calls->take(load->carrier, load->tx, PORT_BURST_MAX);
     return load->taken > 0;
 }
 
 uint32_t load_send(struct load *load)
 {
-    struct cluster *cluster = load->cluster;
-    uint32_t payload_max = port_payload_max(cluster->client_queue);
+    struct carrier *carrier = load->carrier;
     uint32_t sent = load->filled; /* what lies before went out in an earlier turn */
     uint32_t count = 0;
     for (uint32_t i = 0; i < load->plan.sessions; i++) {
@@ -177,11 +176,12 @@ uint32_t load_send(struct load *load)
         while (empty_frame(load, &sent)) {
             struct frame *frame = &load->tx[load->filled];
             uint16_t target;
-            if (!client_emit(session->machine, frame->data, min_u32(frame->capacity, payload_max),
-                             load->now_ns, &frame->bytes, &target))
+            uint32_t capacity = min_u32(frame->capacity, carrier->payload_max);
+            if (!client_emit(session->machine, frame->data, capacity, load->now_ns, &frame->bytes,
+                             &target))
                 break;
-            ENSURE(target >= 1 && target <= cluster->count);
-            frame->peer = cluster->endpoint[target - 1][session->group];
+            ENSURE(target >= 1 && target <= carrier->server_count);
+            frame->peer = carrier->endpoint[target - 1][session->group];
             load->filled++;
             load->frames++;
             count++;
@@ -193,8 +193,7 @@ uint32_t load_send(struct load *load)
 
 void load_return_frames(struct load *load)
 {
-    port_frame_free(load->cluster->client_queue, load->tx + load->filled,
-                    load->taken - load->filled);
+    load->carrier->calls->free(load->carrier, load->tx + load->filled, load->taken - load->filled);
     load->filled = load->taken;
 }
 
@@ -202,12 +201,12 @@ void load_return_frames(struct load *load)
 
 static bool list_keys(struct load *load)
 {
-    uint32_t groups = load->cluster->group_count;
+    uint16_t groups = load->carrier->group_count;
     if (groups == 1) {
         load->keys[0].count = load->plan.keys;
         return true;
     }
-    for (uint32_t group = 0; group < groups; group++) {
+    for (uint16_t group = 0; group < groups; group++) {
         load->keys[group].index = malloc((size_t)load->plan.keys * sizeof(uint32_t));
         if (load->keys[group].index == NULL)
             return false;
@@ -218,11 +217,10 @@ static bool list_keys(struct load *load)
             payload_list(key, i);
         else
             payload_key(key, i);
-        uint32_t group = node_group_of_key(load->cluster->node[0], key, sizeof key);
-        struct key_list *keys = &load->keys[group];
+        struct key_list *keys = &load->keys[keyslot_group(key, sizeof key, groups)];
         keys->index[keys->count++] = i;
     }
-    for (uint32_t group = 0; group < groups; group++) {
+    for (uint16_t group = 0; group < groups; group++) {
         if (load->keys[group].count == 0)
             return false;
     }
@@ -232,14 +230,14 @@ static bool list_keys(struct load *load)
 static bool open_session(struct load *load, uint32_t which)
 {
     struct session *session = &load->session[which];
-    struct cluster *cluster = load->cluster;
-    session->group = (uint16_t)(which % cluster->group_count);
+    uint16_t servers = load->carrier->server_count;
+    session->group = (uint16_t)(which % load->carrier->group_count);
     struct client_config config = {
         .client = machine_random() | 1,
         .seed = machine_random(),
         .route = which,
         .group = session->group,
-        .target_count = (uint16_t)cluster->count,
+        .target_count = servers,
         .window = load->plan.window,
         .command_bytes_max = WIRE_COMMAND_BYTES + PAYLOAD_KEY_BYTES +
                              (load->plan.workload == WORKLOAD_APPEND ? PAYLOAD_ELEMENT_BYTES_MAX
@@ -249,8 +247,8 @@ static bool open_session(struct load *load, uint32_t which)
         .retry_max_ns = RETRY_MAX_NS,
         .deadline_ns = DEADLINE_NS,
     };
-    for (uint32_t i = 0; i < cluster->count; i++)
-        config.target[i] = node_id(cluster->node[i]);
+    for (uint16_t i = 0; i < servers; i++)
+        config.target[i] = (uint16_t)(i + 1);
     size_t bytes = client_footprint(&config);
     if (bytes == 0)
         return false;
@@ -264,18 +262,18 @@ static bool open_session(struct load *load, uint32_t which)
     return session->machine != NULL;
 }
 
-struct load *load_create(const struct load_plan *plan, struct cluster *cluster,
-                         char error[CLUSTER_ERROR_MAX])
+struct load *load_create(const struct load_plan *plan, struct carrier *carrier,
+                         char error[CARRIER_ERROR_MAX])
 {
     struct load *load = calloc(1, sizeof *load);
     if (load != NULL) {
         load->plan = *plan;
-        load->cluster = cluster;
+        load->carrier = carrier;
         load->session = calloc(plan->sessions, sizeof *load->session);
         load->value = malloc(plan->value_bytes + 1);
     }
     if (load == NULL || load->session == NULL || load->value == NULL) {
-        (void)snprintf(error, CLUSTER_ERROR_MAX, "no memory for %u client sessions",
+        (void)snprintf(error, CARRIER_ERROR_MAX, "no memory for %u client sessions",
                        plan->sessions);
         load_destroy(load);
         return NULL;
@@ -289,7 +287,7 @@ struct load *load_create(const struct load_plan *plan, struct cluster *cluster,
         ready = open_session(load, i);
     if (!ready) {
         (void)snprintf(
-            error, CLUSTER_ERROR_MAX,
+            error, CARRIER_ERROR_MAX,
             "no memory for %u client sessions, or a group without keys: more --keys mend the "
             "latter",
             plan->sessions);

@@ -22,6 +22,12 @@ static void print_version(FILE *stream, struct argp_state *state)
                   build_dirty() ? ", modified" : "");
 }
 
+int cmd_complain(int status, const char *sentence)
+{
+    (void)fprintf(stderr, "quorate-bench: %s\n", sentence);
+    return status;
+}
+
 /* The first word is the command; what follows it is the command's own affair. */
 static error_t main_option(int key, char *text, struct argp_state *state)
 {
@@ -50,7 +56,7 @@ int main(int argc, char **argv)
         .parser = main_option,
         .args_doc = "COMMAND [OPTION...]",
         .doc = "Measures consensus clusters.\vCommands:\n"
-               "  load   load an embedded cluster and report\n"
+               "  load   load a cluster, embedded or running, and report\n"
                "  demo   show a cluster surviving the death of its leader\n\n"
                "quorate-bench COMMAND --help says more.",
     };

@@ -59,14 +59,6 @@ void oplog_end(struct oplog *log, uint32_t client, uint32_t number, enum oplog_o
     record->result = result;
 }
 
-uint64_t oplog_total(const struct oplog *log)
-{
-    uint64_t total = 0;
-    for (uint32_t client = 0; client < log->client_count; client++)
-        total += log->count[client];
-    return total;
-}
-
 static void write_key(FILE *file, uint32_t process, enum oplog_op op, bool list, uint32_t index)
 {
     uint8_t key[PAYLOAD_KEY_BYTES];

@@ -63,9 +63,6 @@ uint32_t oplog_begin(struct oplog *log, uint32_t client, uint32_t process, enum 
 void oplog_end(struct oplog *log, uint32_t client, uint32_t number, enum oplog_outcome outcome,
                uint64_t return_ns, uint32_t result_client, uint32_t result);
 
-/* Operations of all clients. */
-uint64_t oplog_total(const struct oplog *log);
-
 /* One JSON object per line: process, op, key, argument, result, invoke_ns, return_ns, outcome. False: not all
  * could be written. */
 bool oplog_write(const struct oplog *log, FILE *file);

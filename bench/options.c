@@ -1,127 +1,17 @@
 #include "bench/options.h"
 
+#include "bench/option.h"
 #include "bench/payload.h"
-#include "protocols/wire/wire.h"
+#include "bench/target.h"
 
-#include <argp.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 #define HISTORY_VALUE_BYTES_MIN 16u /* "client:number" of the longest kind, and its end */
-#define SECONDS_MAX             86400.0
-#define DURATION_NS_MAX         UINT64_C(3600000000000)
 
 const char *options_workload_name(enum workload workload)
 {
     return workload == WORKLOAD_APPEND ? "append" : "set";
 }
-
-/* ---- values ------------------------------------------------------------------------------------ */
-
-static bool parse_number(const char *text, uint64_t *number, const char **end)
-{
-    uint64_t value = 0;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        uint64_t digit = (uint64_t)(*at - '0');
-        if (value > (UINT64_MAX - digit) / 10)
-            return false;
-        value = value * 10 + digit;
-    }
-    *number = value;
-    *end = at;
-    return at != text;
-}
-
-bool options_duration_ns(const char *text, uint64_t *duration_ns)
-{
-    static const struct {
-        const char *name;
-        uint64_t ns;
-    } units[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
-    uint64_t number;
-    const char *unit;
-    if (!parse_number(text, &number, &unit))
-        return false;
-    for (size_t i = 0; i < COUNT_OF(units); i++) {
-        if (strcmp(unit, units[i].name) == 0 && number <= DURATION_NS_MAX / units[i].ns) {
-            *duration_ns = number * units[i].ns;
-            return true;
-        }
-    }
-    return false;
-}
-
-static uint64_t number_between(struct argp_state *state, const char *name, const char *text,
-                               uint64_t lowest, uint64_t highest)
-{
-    uint64_t number = 0;
-    const char *end = text;
-    if (!parse_number(text, &number, &end) || *end != '\0' || number < lowest || number > highest)
-        argp_error(state, "--%s wants a whole number from %llu to %llu, not '%s'", name,
-                   (unsigned long long)lowest, (unsigned long long)highest, text);
-    return number;
-}
-
-static uint32_t small_number(struct argp_state *state, const char *name, const char *text,
-                             uint32_t lowest, uint32_t highest)
-{
-    return (uint32_t)number_between(state, name, text, lowest, highest);
-}
-
-static double seconds_of(struct argp_state *state, const char *text)
-{
-    char *end;
-    double seconds = strtod(text, &end);
-    if (end == text || *end != '\0' || !(seconds > 0) || seconds > SECONDS_MAX)
-        argp_error(state,
-                   "--seconds wants a number above 0 and up to %.0f, without a unit, not '%s'",
-                   SECONDS_MAX, text);
-    return seconds;
-}
-
-static uint64_t duration_of(struct argp_state *state, const char *name, const char *text)
-{
-    uint64_t duration_ns = 0;
-    if (!options_duration_ns(text, &duration_ns) || duration_ns == 0)
-        argp_error(state,
-                   "--%s wants a duration with its unit (ns, us, ms or s), like 10ms, not '%s'",
-                   name, text);
-    return duration_ns;
-}
-
-/* A choice of which this build has only the first. */
-static void only_choice(struct argp_state *state, const char *name, const char *text,
-                        const char *present, const char *const *absent)
-{
-    if (strcmp(text, present) == 0)
-        return;
-    for (; *absent != NULL; absent++) {
-        if (strcmp(text, *absent) == 0) {
-            argp_failure(state, EX_UNAVAILABLE, 0,
-                         "--%s %s is not available in this build, only %s is", name, text, present);
-            return;
-        }
-    }
-    argp_error(state, "--%s does not know '%s'", name, text);
-}
-
-static void protocol_choice(struct argp_state *state, const char *text)
-{
-    static const char *const absent[] = {"pbft", NULL};
-    only_choice(state, "protocol", text, "raft", absent);
-}
-
-static bool one_of_two(struct argp_state *state, const char *name, const char *text, const char *no,
-                       const char *yes)
-{
-    if (strcmp(text, yes) != 0 && strcmp(text, no) != 0)
-        argp_error(state, "--%s is %s or %s, not '%s'", name, no, yes, text);
-    return strcmp(text, yes) == 0;
-}
-
-/* ---- load -------------------------------------------------------------------------------------- */
 
 enum load_key {
     KEY_PROTOCOL = 256,
@@ -147,7 +37,6 @@ enum load_key {
     KEY_ELECTION_TIMEOUT,
     KEY_TARGET,
     KEY_JSON,
-    KEY_STAY,
 };
 
 static const struct argp_option load_table[] = {
@@ -176,7 +65,10 @@ static const struct argp_option load_table[] = {
     {"seconds", KEY_SECONDS, "S", 0, "Length of the measured interval (5)", 2},
     {"client-auth", KEY_CLIENT_AUTH, "KIND", 0, "none", 2},
     {"fault", KEY_FAULT, "KIND", 0, "none, or leader-kill at half time", 2},
-    {"target", KEY_TARGET, "ADDRESS", 0, "A running cluster (not available in this build)", 2},
+    {"target", KEY_TARGET, "ADDRESS", 0,
+     "Instead of an embedded cluster a running one, at HOST:PORT of every node's consensus port, "
+     "with commas between; --groups, --lanes and --mtu are then that cluster's",
+     2},
     {"history", KEY_HISTORY, "FILE", 0, "Write every operation, one JSON object per line", 3},
     {"json", KEY_JSON, NULL, 0, "One JSON object on standard output", 3},
     {NULL, 0, NULL, 0, NULL, 0},
@@ -186,6 +78,7 @@ struct load_parse {
     struct load_options *options;
     bool clients_given;
     bool value_bytes_given;
+    const char *embedded; /* the last option that only an embedded cluster has a use for */
 };
 
 uint64_t options_operations_max(const struct load_options *options)
@@ -199,9 +92,30 @@ uint64_t options_list_bytes(const struct load_options *options)
     return 2 * (options_operations_max(options) / options->keys + 32) * PAYLOAD_ELEMENT_BYTES_MAX;
 }
 
+static void check_target(struct argp_state *state, const struct load_parse *parse)
+{
+    const struct load_options *options = parse->options;
+    struct target_address address[CARRIER_SERVERS_MAX];
+    if (target_parse(options->target, address) == 0)
+        argp_error(state, "--target wants HOST:PORT[,HOST:PORT...], at most %u, not '%s'",
+                   CARRIER_SERVERS_MAX, options->target);
+    if (options->leader_kill)
+        argp_error(state,
+                   "--fault kills a node of an embedded cluster: --target has none of these");
+    if (options->workload == WORKLOAD_APPEND)
+        argp_error(state,
+                   "--workload append is checked at the nodes of an embedded cluster: leave it out "
+                   "with --target");
+    if (parse->embedded != NULL)
+        argp_error(state, "--%s is for an embedded cluster: leave it out with --target",
+                   parse->embedded);
+}
+
 static void check_load(struct argp_state *state, struct load_parse *parse)
 {
     struct load_options *options = parse->options;
+    if (options->target != NULL)
+        check_target(state, parse);
     if (!parse->clients_given && options->clients < options->groups)
         options->clients = options->groups;
     if (options->clients < options->groups)
@@ -229,43 +143,60 @@ static void check_load(struct argp_state *state, struct load_parse *parse)
         argp_error(state, "--election-timeout must be at least twice the --heartbeat");
 }
 
-static error_t load_cluster_option(int key, char *text, struct argp_state *state)
+/* What only an embedded cluster has a use for. */
+static error_t embedded_option(int key, char *text, struct argp_state *state)
 {
     static const char *const absent_durability[] = {"fsync", NULL};
+    struct load_parse *parse = state->input;
+    struct load_options *options = parse->options;
+    switch (key) {
+    case KEY_REPLICAS:
+        parse->embedded = "replicas";
+        options->replicas = option_small_number(state, "replicas", text, 1, OPTIONS_REPLICAS_MAX);
+        return 0;
+    case KEY_CORES:
+        parse->embedded = "cores";
+        options->cores = option_small_number(state, "cores", text, 1, 16);
+        return 0;
+    case KEY_HEARTBEAT:
+        parse->embedded = "heartbeat";
+        options->heartbeat_ns = option_duration(state, "heartbeat", text);
+        return 0;
+    case KEY_ELECTION_TIMEOUT:
+        parse->embedded = "election-timeout";
+        options->election_timeout_ns = option_duration(state, "election-timeout", text);
+        return 0;
+    case KEY_DURABILITY:
+        parse->embedded = "durability";
+        option_only_choice(state, "durability", text, "volatile", absent_durability);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* What is to be said of any cluster, and of the machine. */
+static error_t cluster_option(int key, char *text, struct argp_state *state)
+{
     struct load_options *options = ((struct load_parse *)state->input)->options;
     switch (key) {
     case KEY_PROTOCOL:
-        protocol_choice(state, text);
-        return 0;
-    case KEY_REPLICAS:
-        options->replicas = small_number(state, "replicas", text, 1, OPTIONS_REPLICAS_MAX);
-        return 0;
-    case KEY_CORES:
-        options->cores = small_number(state, "cores", text, 1, 16);
+        option_protocol(state, text);
         return 0;
     case KEY_LANES:
-        options->lanes = small_number(state, "lanes", text, 1, WIRE_LANES_MAX);
+        options->lanes = option_small_number(state, "lanes", text, 1, WIRE_LANES_MAX);
         return 0;
     case KEY_GROUPS:
-        options->groups = small_number(state, "groups", text, 1, 64);
+        options->groups = option_small_number(state, "groups", text, 1, LANE_GROUPS_MAX);
         return 0;
     case KEY_MTU:
-        options->mtu = small_number(state, "mtu", text, 576, 9000);
-        return 0;
-    case KEY_HEARTBEAT:
-        options->heartbeat_ns = duration_of(state, "heartbeat", text);
-        return 0;
-    case KEY_ELECTION_TIMEOUT:
-        options->election_timeout_ns = duration_of(state, "election-timeout", text);
-        return 0;
-    case KEY_DURABILITY:
-        only_choice(state, "durability", text, "volatile", absent_durability);
+        options->mtu = option_small_number(state, "mtu", text, 576, 9000);
         return 0;
     case KEY_DATA:
         options->data = text;
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return embedded_option(key, text, state);
     }
 }
 
@@ -276,40 +207,42 @@ static error_t load_option(int key, char *text, struct argp_state *state)
     struct load_options *options = parse->options;
     switch (key) {
     case KEY_WORKLOAD:
-        options->workload =
-            one_of_two(state, "workload", text, "set", "append") ? WORKLOAD_APPEND : WORKLOAD_SET;
+        options->workload = option_one_of_two(state, "workload", text, "set", "append")
+                                ? WORKLOAD_APPEND
+                                : WORKLOAD_SET;
         return 0;
     case KEY_VALUE_BYTES:
-        options->value_bytes = small_number(state, "value-bytes", text, 0, WIRE_VALUE_BYTES_MAX);
+        options->value_bytes =
+            option_small_number(state, "value-bytes", text, 0, WIRE_VALUE_BYTES_MAX);
         parse->value_bytes_given = true;
         return 0;
     case KEY_KEYS:
-        options->keys = small_number(state, "keys", text, 1, OPTIONS_KEYS_MAX);
+        options->keys = option_small_number(state, "keys", text, 1, OPTIONS_KEYS_MAX);
         return 0;
     case KEY_READS:
-        options->reads_percent = small_number(state, "reads", text, 0, 100);
+        options->reads_percent = option_small_number(state, "reads", text, 0, 100);
         return 0;
     case KEY_CLIENTS:
-        options->clients = small_number(state, "clients", text, 1, OPTIONS_CLIENTS_MAX);
+        options->clients = option_small_number(state, "clients", text, 1, OPTIONS_CLIENTS_MAX);
         parse->clients_given = true;
         return 0;
     case KEY_WINDOW:
-        options->window = small_number(state, "window", text, 1, 256);
+        options->window = option_small_number(state, "window", text, 1, 256);
         return 0;
     case KEY_RATE:
-        options->rate = number_between(state, "rate", text, 1, 1000000000);
+        options->rate = option_number(state, "rate", text, 1, 1000000000);
         return 0;
     case KEY_SECONDS:
-        options->seconds = seconds_of(state, text);
+        options->seconds = option_seconds(state, text);
         return 0;
     case KEY_CLIENT_AUTH:
-        only_choice(state, "client-auth", text, "none", absent_auth);
+        option_only_choice(state, "client-auth", text, "none", absent_auth);
         return 0;
     case KEY_FAULT:
-        options->leader_kill = one_of_two(state, "fault", text, "none", "leader-kill");
+        options->leader_kill = option_one_of_two(state, "fault", text, "none", "leader-kill");
         return 0;
     case KEY_TARGET:
-        argp_failure(state, EX_UNAVAILABLE, 0, "--target is not available in this build");
+        options->target = text;
         return 0;
     case KEY_HISTORY:
         options->history = text;
@@ -324,7 +257,7 @@ static error_t load_option(int key, char *text, struct argp_state *state)
         check_load(state, parse);
         return 0;
     default:
-        return load_cluster_option(key, text, state);
+        return cluster_option(key, text, state);
     }
 }
 
@@ -352,59 +285,11 @@ void options_load(int argc, char **argv, struct load_options *options)
         .options = load_table,
         .parser = load_option,
         .doc =
-            "Loads an embedded cluster and measures it: replicas in this process, joined by ring "
-            "ports.",
+            "Loads a cluster and measures it: an embedded one, whose replicas are in this process, "
+            "joined by ring ports, or with --target a running one.",
     };
     struct load_parse parse = {.options = options};
     load_options_defaults(options);
     argp_err_exit_status = EX_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &parse);
-}
-
-/* ---- demo -------------------------------------------------------------------------------------- */
-
-static const struct argp_option demo_table[] = {
-    {"protocol", KEY_PROTOCOL, "NAME", 0, "raft", 1},
-    {"replicas", KEY_REPLICAS, "N", 0, "Nodes of the cluster, 3 to 7 (3)", 1},
-    {"seconds", KEY_SECONDS, "S", 0, "Seconds of load (10)", 1},
-    {"stay", KEY_STAY, NULL, 0, "Stay up afterwards, for redis-cli, until interrupted", 1},
-    {NULL, 0, NULL, 0, NULL, 0},
-};
-
-static error_t demo_option(int key, char *text, struct argp_state *state)
-{
-    struct demo_options *options = state->input;
-    switch (key) {
-    case KEY_PROTOCOL:
-        protocol_choice(state, text);
-        return 0;
-    case KEY_REPLICAS:
-        options->replicas = small_number(state, "replicas", text, 3, OPTIONS_REPLICAS_MAX);
-        return 0;
-    case KEY_SECONDS:
-        options->seconds = seconds_of(state, text);
-        return 0;
-    case KEY_STAY:
-        options->stay = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "demo takes options only, not '%s'", text);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-void options_demo(int argc, char **argv, struct demo_options *options)
-{
-    static const struct argp argp = {
-        .options = demo_table,
-        .parser = demo_option,
-        .doc =
-            "Shows a cluster at work: load, the death of its leader half-way, and the proof that "
-            "no acknowledged write was lost.",
-    };
-    *options = (struct demo_options){.replicas = 3, .seconds = 10};
-    argp_err_exit_status = EX_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, options);
 }

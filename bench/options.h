@@ -1,7 +1,8 @@
 /* options.h: what the command line asks for, checked before anything is started.
  *
- * Shape: one struct per command, filled from argv by argp. A mistake ends the program with one sentence: status 64
- * for what can not be meant, 69 for what this build does not have. --help and --version answer and end with 0.
+ * Shape: one struct per command, filled from argv by argp; option.h reads the values. A mistake ends the program with
+ * one sentence: status 64 for what can not be meant, 69 for what this build does not have. --help and --version answer
+ * and end with 0.
  * Memory: texts point into argv. Threads: main, before any other. Time: none. Limits: the macros below.
  * Refusals: exit, as said. Cost: none.
  */
@@ -40,6 +41,7 @@ struct load_options {
     enum workload workload;
     bool leader_kill;
     bool json;
+    const char *target;  /* addresses, checked; NULL: an embedded cluster */
     const char *data;    /* directory of the disk calibration; NULL: the default */
     const char *history; /* file to write; NULL: none */
 };
@@ -61,8 +63,5 @@ uint64_t options_operations_max(const struct load_options *options);
 
 /* Size that a list may reach, by far: twice the average at the end of the run. */
 uint64_t options_list_bytes(const struct load_options *options);
-
-/* "10ms", "2s", "500us", "100ns"; false: no number, no unit, another unit, or over an hour. */
-bool options_duration_ns(const char *text, uint64_t *duration_ns);
 
 #endif

@@ -22,7 +22,7 @@ struct readback {
     uint32_t process;
     uint64_t give_up_ns;
     bool failed;
-    char error[CLUSTER_ERROR_MAX];
+    char error[CARRIER_ERROR_MAX];
     _Atomic bool finished;
 };
 
@@ -120,7 +120,7 @@ static void *read_all(void *argument)
 }
 
 bool readback_run(struct cluster *cluster, const struct oplog *log, uint32_t keys, FILE *history,
-                  struct appends *worst, char error[CLUSTER_ERROR_MAX])
+                  struct appends *worst, char error[CARRIER_ERROR_MAX])
 {
     /* Processes of the load have numbers below; each node's reader is one more. */
     struct readback readback = {
@@ -133,7 +133,7 @@ bool readback_run(struct cluster *cluster, const struct oplog *log, uint32_t key
     };
     pthread_t thread;
     if (pthread_create(&thread, NULL, read_all, &readback) != 0) {
-        (void)snprintf(error, CLUSTER_ERROR_MAX, "no thread to read the lists back with");
+        (void)snprintf(error, CARRIER_ERROR_MAX, "no thread to read the lists back with");
         return false;
     }
     while (!atomic_load_explicit(&readback.finished, memory_order_acquire))
@@ -141,6 +141,6 @@ bool readback_run(struct cluster *cluster, const struct oplog *log, uint32_t key
     (void)pthread_join(thread, NULL);
     *worst = readback.worst;
     if (readback.failed)
-        (void)snprintf(error, CLUSTER_ERROR_MAX, "%s", readback.error);
+        (void)snprintf(error, CARRIER_ERROR_MAX, "%s", readback.error);
     return !readback.failed;
 }

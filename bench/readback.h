@@ -16,6 +16,6 @@
 
 /* Each count is that of the node where it was worst. history NULL: the reads are not written down. */
 bool readback_run(struct cluster *cluster, const struct oplog *log, uint32_t keys, FILE *history,
-                  struct appends *worst, char error[CLUSTER_ERROR_MAX]);
+                  struct appends *worst, char error[CARRIER_ERROR_MAX]);
 
 #endif

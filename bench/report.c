@@ -24,8 +24,7 @@ static const struct {
 /* NAN: not measured. */
 static double per_operation(const struct load_result *result, uint64_t amount)
 {
-    return result == NULL || result->operations == 0 ? (double)NAN
-                                                     : (double)amount / (double)result->operations;
+    return result->operations == 0 ? (double)NAN : (double)amount / (double)result->operations;
 }
 
 /* ns / operation is ms / million operations: seconds per million are thousandths of it. */
@@ -34,25 +33,30 @@ static double cpu_seconds_per_million(const struct load_result *result, uint64_t
     return per_operation(result, cpu_ns) / 1e3;
 }
 
-static double operations_per_second(const struct load_result *result)
+static double server_cpu_seconds_per_million(const struct load_result *result)
 {
-    return result == NULL || result->elapsed_ns == 0
-               ? (double)NAN
-               : (double)result->operations * 1e9 / (double)result->elapsed_ns;
+    return result->servers_seen ? cpu_seconds_per_million(result, result->servers.server_cpu_ns)
+                                : (double)NAN;
 }
 
-static uint64_t busy_cycles(const struct load_result *result)
+static double operations_per_second(const struct load_result *result)
+{
+    return result->elapsed_ns == 0 ? (double)NAN
+                                   : (double)result->operations * 1e9 / (double)result->elapsed_ns;
+}
+
+static double busy_cycles_per_operation(const struct load_result *result)
 {
     uint64_t cycles = 0;
     for (uint32_t room = 0; room < ROOM_COUNT; room++)
         cycles += result->servers.room_cycles[room];
-    return cycles;
+    return result->servers_seen ? per_operation(result, cycles) : (double)NAN;
 }
 
 /* Share of all the cycles that the servers' polling cores had. */
 static double busy_fraction(const struct report *report, uint64_t cycles)
 {
-    double all = (double)report->result->servers.now_cycles * report->options->cores;
+    double all = (double)report->result->servers.now_cycles * report->cores;
     return all > 0 ? (double)cycles / all : (double)NAN;
 }
 
@@ -73,48 +77,59 @@ static void put_real(json_t *object, const char *key, double value)
     put(object, key, isfinite(value) ? json_real(value) : json_null());
 }
 
-static void put_counted(json_t *object, const char *key, const struct load_result *result,
-                        uint64_t value)
+static void put_text(json_t *object, const char *key, const char *text)
 {
-    put(object, key, result == NULL ? json_null() : json_integer((json_int_t)value));
+    put(object, key, text == NULL ? json_null() : json_string(text));
 }
 
+/* Null unless known. */
+static void put_known(json_t *object, const char *key, bool known, uint64_t value)
+{
+    put(object, key, known ? json_integer((json_int_t)value) : json_null());
+}
+
+static void put_ms(json_t *object, const char *key, bool known, uint64_t ns)
+{
+    put_real(object, key, known ? (double)ns / 1e6 : (double)NAN);
+}
+
+/* What the command line asked for; of a running cluster it says nothing about the servers. */
 static json_t *setting_json(const struct report *report)
 {
     const struct load_options *options = report->options;
     bool set = options->workload == WORKLOAD_SET;
+    bool ours = options->target == NULL;
     json_t *object = json_object();
-    put(object, "protocol", json_string("raft"));
-    put_whole(object, "replicas", options->replicas);
-    put(object, "value_bytes", set ? json_integer(options->value_bytes) : json_null());
+    put_text(object, "protocol", "raft");
+    put_text(object, "target", options->target);
+    put_known(object, "replicas", ours, options->replicas);
+    put_known(object, "value_bytes", set, options->value_bytes);
     put_whole(object, "window", options->window);
     put_whole(object, "clients", options->clients);
     put_real(object, "seconds", options->seconds);
-    put(object, "durability", json_string("volatile"));
-    put(object, "client_auth", json_string("none"));
-    put_whole(object, "cores", options->cores);
+    put_text(object, "durability", ours ? "volatile" : NULL);
+    put_text(object, "client_auth", "none");
+    put_known(object, "cores", ours, report->cores);
     put_whole(object, "keys", options->keys);
     put_whole(object, "lanes", options->lanes);
     put_whole(object, "groups", options->groups);
     put_whole(object, "mtu", options->mtu);
-    put(object, "workload", json_string(options_workload_name(options->workload)));
+    put_text(object, "workload", options_workload_name(options->workload));
     put_whole(object, "reads_percent", options->reads_percent);
-    put(object, "rate", options->rate == 0 ? json_null() : json_integer((json_int_t)options->rate));
-    put(object, "fault", json_string(options->leader_kill ? "leader-kill" : "none"));
-    put_real(object, "heartbeat_ms", (double)options->heartbeat_ns / 1e6);
-    put_real(object, "election_timeout_ms", (double)options->election_timeout_ns / 1e6);
-    put_real(object, "election_timeout_max_ms", (double)options->election_timeout_ns / 5e5);
+    put_known(object, "rate", options->rate != 0, options->rate);
+    put_text(object, "fault", options->leader_kill ? "leader-kill" : "none");
+    put_ms(object, "heartbeat_ms", ours, options->heartbeat_ns);
+    put_ms(object, "election_timeout_ms", ours, options->election_timeout_ns);
+    put_ms(object, "election_timeout_max_ms", ours, 2 * options->election_timeout_ns);
     return object;
 }
 
-static json_t *latency_json(const struct load_result *result)
+static json_t *latency_json(const struct histogram *latency)
 {
     json_t *object = json_object();
-    for (size_t i = 0; i < COUNT_OF(percentiles); i++) {
-        bool known = result != NULL && result->latency.count > 0;
-        uint64_t value = known ? histogram_value(&result->latency, percentiles[i].per_million) : 0;
-        put(object, percentiles[i].name, known ? json_integer((json_int_t)value) : json_null());
-    }
+    for (size_t i = 0; i < COUNT_OF(percentiles); i++)
+        put_known(object, percentiles[i].name, latency->count > 0,
+                  histogram_value(latency, percentiles[i].per_million));
     return object;
 }
 
@@ -122,7 +137,8 @@ static json_t *rooms_json(const struct report *report)
 {
     json_t *object = json_object();
     for (uint32_t room = 0; room < ROOM_COUNT; room++) {
-        if (report->result == NULL || room == ROOM_VERIFY) { /* a room without furniture so far */
+        /* verify is a room without furniture so far */
+        if (!report->result->servers_seen || room == ROOM_VERIFY) {
             put(object, room_names[room], json_null());
             continue;
         }
@@ -163,27 +179,22 @@ static json_t *appends_json(const struct appends *appends)
 static void put_figures(json_t *object, const struct report *report)
 {
     const struct load_result *result = report->result;
-    bool killed = result != NULL && result->failover_ns != 0;
-    put_counted(object, "operations", result, result == NULL ? 0 : result->operations);
-    put_counted(object, "errors", result, result == NULL ? 0 : result->errors);
-    put_counted(object, "unsent", result, result == NULL ? 0 : result->unsent);
-    put_counted(object, "retries", result, result == NULL ? 0 : result->retries);
-    bool sent = result != NULL && result->frames > 0;
+    put_whole(object, "operations", result->operations);
+    put_whole(object, "errors", result->errors);
+    put_whole(object, "unsent", result->unsent);
+    put_whole(object, "retries", result->retries);
     put_real(object, "commands_per_frame",
-             sent ? (double)result->commands / (double)result->frames : (double)NAN);
-    put_real(object, "elapsed_seconds",
-             result == NULL ? (double)NAN : (double)result->elapsed_ns / 1e9);
+             result->frames == 0 ? (double)NAN : (double)result->commands / (double)result->frames);
+    put_real(object, "elapsed_seconds", (double)result->elapsed_ns / 1e9);
+    put(object, "cut_short", json_boolean(result->cut_short));
+    put(object, "preloaded", json_boolean(result->preloaded));
     put_real(object, "ops_per_second", operations_per_second(result));
-    put(object, "latency_ns", latency_json(result));
-    put_real(object, "server_cpu_seconds_per_million_ops",
-             result == NULL ? (double)NAN
-                            : cpu_seconds_per_million(result, result->servers.server_cpu_ns));
-    put_real(object, "server_busy_cycles_per_op",
-             result == NULL ? (double)NAN : per_operation(result, busy_cycles(result)));
+    put(object, "latency_ns", latency_json(&result->latency));
+    put_real(object, "server_cpu_seconds_per_million_ops", server_cpu_seconds_per_million(result));
+    put_real(object, "server_busy_cycles_per_op", busy_cycles_per_operation(result));
     put_real(object, "client_cpu_seconds_per_million_ops",
-             result == NULL ? (double)NAN : cpu_seconds_per_million(result, result->client_cpu_ns));
-    put(object, "failover_ns",
-        killed ? json_integer((json_int_t)result->failover_ns) : json_null());
+             cpu_seconds_per_million(result, result->client_cpu_ns));
+    put_known(object, "failover_ns", result->failover_ns != 0, result->failover_ns);
     put(object, "rooms", rooms_json(report));
     put(object, "appends", appends_json(report->appends));
     put(object, "replicas_agree",
@@ -195,13 +206,13 @@ static void put_machine(json_t *object, const struct report *report)
     struct machine machine;
     machine_describe(&machine);
     put(object, "calibration", calibration_json(report->calibration));
-    put(object, "placement", json_string(report->placement));
-    put(object, "host", json_string(machine.host));
-    put(object, "cpu", json_string(machine.cpu));
-    put(object, "kernel", json_string(machine.kernel));
-    put(object, "cc", json_string(build_cc()));
-    put(object, "flags", json_string(build_flags()));
-    put(object, "git", json_string(build_git()));
+    put_text(object, "placement", report->placement);
+    put_text(object, "host", machine.host);
+    put_text(object, "cpu", machine.cpu);
+    put_text(object, "kernel", machine.kernel);
+    put_text(object, "cc", build_cc());
+    put_text(object, "flags", build_flags());
+    put_text(object, "git", build_git());
     put(object, "dirty", json_boolean(build_dirty()));
 }
 
@@ -247,7 +258,7 @@ static void write_rooms(const struct report *report, FILE *file)
     (void)fputc('\n', file);
 }
 
-static void write_appends(const struct appends *appends, FILE *file)
+void report_write_appends(const struct appends *appends, FILE *file)
 {
     (void)fprintf(file, "%-34s %llu\n", "acknowledged writes checked",
                   (unsigned long long)appends->acknowledged);
@@ -258,13 +269,13 @@ static void write_appends(const struct appends *appends, FILE *file)
     (void)fprintf(file, "%-34s %llu\n", "of unknown origin", (unsigned long long)appends->foreign);
 }
 
-static void write_calibration(const struct calibration *calibration, FILE *file)
+void report_write_calibration(const struct calibration *calibration, FILE *file)
 {
     const struct {
         const char *name;
         double ns;
     } lines[] = {
-        {"calibration: cache line, round trip", calibration->cacheline_pingpong_ns},
+        {"calibration: cache line ping-pong", calibration->cacheline_pingpong_ns},
         {"calibration: SHA-512 of 150 bytes", calibration->sha512_150b_ns},
         {"calibration: fdatasync of 4 KiB", calibration->fdatasync_4k_ns},
     };
@@ -274,15 +285,50 @@ static void write_calibration(const struct calibration *calibration, FILE *file)
                       lines[i].ns < 0 ? "not measured" : report_time((uint64_t)lines[i].ns, text));
 }
 
+static void write_machine(FILE *file)
+{
+    struct machine machine;
+    machine_describe(&machine);
+    (void)fprintf(file, "%-34s %s, %s, %s\n", "measured on", machine.host, machine.cpu,
+                  machine.kernel);
+    (void)fprintf(file, "%-34s %s%s, %s, %s\n", "build", build_git(),
+                  build_dirty() ? " (modified)" : "", build_cc(), build_flags());
+}
+
+/* What was asked of whom. */
+static void write_setting(const struct report *report, FILE *file)
+{
+    const struct load_options *options = report->options;
+    if (options->target == NULL)
+        (void)fprintf(file, "%s\n%-34s raft, %u replicas on %u cores, volatile\n",
+                      report->placement, "cluster", options->replicas, report->cores);
+    else
+        (void)fprintf(file, "%-34s raft, at %s\n", "cluster", options->target);
+    (void)fprintf(file, "%-34s %u clients of window %u, %s, %u %s", "load", options->clients,
+                  options->window, options->rate == 0 ? "closed loop" : "open loop", options->keys,
+                  options->workload == WORKLOAD_SET ? "keys" : "lists");
+    if (options->workload == WORKLOAD_SET)
+        (void)fprintf(file, ", values of %u bytes, %u %% reads", options->value_bytes,
+                      options->reads_percent);
+    (void)fputc('\n', file);
+}
+
+static void write_servers(const struct report *report, FILE *file)
+{
+    const struct load_result *result = report->result;
+    (void)fprintf(file, "%-34s %.3g s per million operations\n", "server CPU",
+                  server_cpu_seconds_per_million(result));
+    (void)fprintf(file, "%-34s %.0f\n", "server busy cycles per operation",
+                  busy_cycles_per_operation(result));
+    write_rooms(report, file);
+}
+
 void report_write_table(const struct report *report, FILE *file)
 {
     const struct load_options *options = report->options;
     const struct load_result *result = report->result;
     char text[REPORT_TIME_MAX];
-    (void)fprintf(file, "%s\n", report->placement);
-    (void)fprintf(file, "%-34s raft, %u replicas, volatile, %u clients of window %u, %s\n", "run",
-                  options->replicas, options->clients, options->window,
-                  options->rate == 0 ? "closed loop" : "open loop");
+    write_setting(report, file);
     (void)fprintf(file, "%-34s %.0f (%llu in %.3g s)\n", "operations per second",
                   operations_per_second(result), (unsigned long long)result->operations,
                   (double)result->elapsed_ns / 1e9);
@@ -295,21 +341,19 @@ void report_write_table(const struct report *report, FILE *file)
     (void)fprintf(file, "%-34s %llu (of these never sent: %llu), retries %llu\n", "errors",
                   (unsigned long long)result->errors, (unsigned long long)result->unsent,
                   (unsigned long long)result->retries);
-    (void)fprintf(file, "%-34s %.3g s per million operations\n", "server CPU",
-                  cpu_seconds_per_million(result, result->servers.server_cpu_ns));
     (void)fprintf(file, "%-34s %.3g s per million operations\n", "client CPU",
                   cpu_seconds_per_million(result, result->client_cpu_ns));
-    (void)fprintf(file, "%-34s %.0f\n", "server busy cycles per operation",
-                  per_operation(result, busy_cycles(result)));
-    write_rooms(report, file);
+    if (result->servers_seen)
+        write_servers(report, file);
     if (options->leader_kill)
         (void)fprintf(file, "%-34s %s\n", "failover",
                       result->failover_ns == 0 ? "not seen"
                                                : report_time(result->failover_ns, text));
     if (report->appends != NULL)
-        write_appends(report->appends, file);
+        report_write_appends(report->appends, file);
     if (report->replicas_compared)
         (void)fprintf(file, "%-34s %s\n", "replicas hold the same state",
                       report->replicas_agree ? "yes" : "NO");
-    write_calibration(report->calibration, file);
+    report_write_calibration(report->calibration, file);
+    write_machine(file);
 }

@@ -25,7 +25,6 @@ bool resp_client_open(struct resp_client *client, uint16_t port)
     if (client->socket < 0)
         return false;
     client->buffer = malloc(BUFFER_BYTES);
-    client->capacity = BUFFER_BYTES;
     if (client->buffer != NULL &&
         setsockopt(client->socket, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0 &&
         setsockopt(client->socket, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) == 0 &&
@@ -71,10 +70,10 @@ static bool receive_more(struct resp_client *client)
         client->end -= client->begin;
         client->begin = 0;
     }
-    if (client->end == client->capacity)
+    if (client->end == BUFFER_BYTES)
         return false;
     ssize_t part =
-        recv(client->socket, client->buffer + client->end, client->capacity - client->end, 0);
+        recv(client->socket, client->buffer + client->end, BUFFER_BYTES - client->end, 0);
     if (part <= 0)
         return false;
     client->end += (size_t)part;

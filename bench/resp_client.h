@@ -1,7 +1,7 @@
 /* resp_client.h: GETs over a blocking connection to a RESP edge, many under way at a time.
  *
- * Shape: send some, then read as many answers, in order. Memory: one buffer that grows to the largest answer, of the
- * struct. Threads: one. Time: each wait on the socket ends after RESP_CLIENT_WAIT_S seconds.
+ * Shape: send some, then read as many answers, in order. Memory: one buffer for the largest answer, allocated by open.
+ * Threads: one. Time: each wait on the socket ends after RESP_CLIENT_WAIT_S seconds.
  * Limits: values of up to 1 MiB. Refusals: an answer that is neither a value nor nil is RESP_ERROR, with its text; a
  * connection that broke stays broken. Cost: system calls; for checks after a run, not for load.
  */
@@ -15,7 +15,6 @@
 struct resp_client {
     int socket;
     uint8_t *buffer;
-    size_t capacity;
     size_t begin; /* of what was received and not read yet */
     size_t end;
 };

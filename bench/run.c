@@ -11,7 +11,7 @@ static void kill_when_due(struct cluster *cluster, const struct load_plan *plan,
     if (watch->measure_begin_ns == 0 || run->killed != CLUSTER_NOBODY)
         return;
     uint64_t before_ns = machine_now_ns();
-    uint32_t leader = cluster_leader(cluster, 0);
+    uint32_t leader = cluster_leader(cluster, LOAD_KILLED_GROUP);
     if (before_ns - watch->measure_begin_ns < plan->measure_ns / 2 || leader == CLUSTER_NOBODY)
         return;
     run->killed = leader;
@@ -20,14 +20,14 @@ static void kill_when_due(struct cluster *cluster, const struct load_plan *plan,
 }
 
 bool run_load(struct cluster *cluster, const struct load_plan *plan, bool leader_kill,
-              run_observer *observer, void *context, struct run *run, char error[CLUSTER_ERROR_MAX])
+              run_observer *observer, void *context, struct run *run, char error[CARRIER_ERROR_MAX])
 {
     run->killed = CLUSTER_NOBODY;
-    run->load = load_create(plan, cluster, error);
+    run->load = load_create(plan, &cluster->carrier, error);
     if (run->load == NULL)
         return false;
     if (!host_client_launch(cluster->host, 0, load_loop, run->load)) {
-        (void)snprintf(error, CLUSTER_ERROR_MAX, "the client core could not be started");
+        (void)snprintf(error, CARRIER_ERROR_MAX, "the client core could not be started");
         load_destroy(run->load);
         run->load = NULL;
         return false;
@@ -44,7 +44,7 @@ bool run_load(struct cluster *cluster, const struct load_plan *plan, bool leader
     host_client_wait(cluster->host, 0);
     if (load_result_of(run->load)->answered)
         return true;
-    (void)snprintf(error, CLUSTER_ERROR_MAX,
+    (void)snprintf(error, CARRIER_ERROR_MAX,
                    "the cluster did not answer; is this machine overloaded?");
     load_destroy(run->load);
     run->load = NULL;

@@ -1,4 +1,4 @@
-/* run.h: one load on one cluster, from launch to drain, with a leader's death half-way if asked for.
+/* run.h: one load on one embedded cluster, from launch to drain, with a leader's death half-way if asked for.
  *
  * Shape: the main thread keeps the cluster alive while the client core loads it. Memory: the caller's.
  * Threads: the main thread. Time: as long as the plan says, and the drain. Limits: none of its own.
@@ -7,6 +7,7 @@
 #ifndef BENCH_RUN_H
 #define BENCH_RUN_H
 
+#include "bench/cluster.h"
 #include "bench/load.h"
 
 /* Called about once a millisecond meanwhile. */
@@ -20,6 +21,6 @@ struct run {
 
 bool run_load(struct cluster *cluster, const struct load_plan *plan, bool leader_kill,
               run_observer *observer, void *context, struct run *run,
-              char error[CLUSTER_ERROR_MAX]);
+              char error[CARRIER_ERROR_MAX]);
 
 #endif

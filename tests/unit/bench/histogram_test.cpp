@@ -73,7 +73,6 @@ TEST(Histogram, EdgesAreExact)
         EXPECT_EQ(histogram_value(h.get(), 0), edge);
         EXPECT_EQ(histogram_value(h.get(), 500000), edge);
         EXPECT_EQ(histogram_value(h.get(), 1000000), edge);
-        EXPECT_EQ(h->lowest, edge);
         EXPECT_EQ(h->highest, edge);
     }
 }
@@ -109,31 +108,12 @@ TEST(Histogram, AgreesWithSortedSamples)
     }
 }
 
-TEST(Histogram, MergeIsAsIfRecordedTogether)
-{
-    std::mt19937_64 random(8);
-    auto left = make();
-    auto right = make();
-    auto both = make();
-    for (int i = 0; i < 5000; i++) {
-        uint64_t value = random() >> (random() % 64);
-        histogram_record(i % 3 == 0 ? left.get() : right.get(), value);
-        histogram_record(both.get(), value);
-    }
-    histogram_merge(left.get(), right.get());
-    EXPECT_EQ(memcmp(left.get(), both.get(), sizeof *both), 0);
-    auto empty = make();
-    histogram_merge(left.get(), empty.get());
-    EXPECT_EQ(memcmp(left.get(), both.get(), sizeof *both), 0);
-}
-
 TEST(Histogram, RankOfManyRecordsDoesNotOverflow)
 {
     auto h = make();
     h->bucket[3] = uint64_t(1) << 62; /* as if recorded 2^62 times */
     h->bucket[5] = uint64_t(1) << 62;
     h->count = uint64_t(1) << 63;
-    h->lowest = 3;
     h->highest = 5;
     EXPECT_EQ(histogram_value(h.get(), 500000), 3u);
     EXPECT_EQ(histogram_value(h.get(), 500001), 5u);

@@ -4,6 +4,7 @@
 #include <vector>
 
 extern "C" {
+#include "bench/option.h"
 #include "bench/options.h"
 #include "protocols/wire/wire.h"
 }
@@ -96,6 +97,17 @@ TEST(Options, LoadTakesItsOwnAdditions)
     EXPECT_EQ(options.election_timeout_ns, 50000000u);
 }
 
+TEST(Options, LoadTakesATarget)
+{
+    EXPECT_EQ(load({}).target, nullptr);
+    load_options options = load({"--target", "10.0.0.1:7700,node2:7700", "--groups=2", "--lanes=2",
+                                 "--mtu=9000", "--fault=none", "--history=h"});
+    EXPECT_STREQ(options.target, "10.0.0.1:7700,node2:7700");
+    EXPECT_EQ(options.groups, 2u);
+    EXPECT_EQ(options.lanes, 2u);
+    EXPECT_EQ(options.mtu, 9000u);
+}
+
 TEST(Options, AppendIsAnOpenLoop)
 {
     EXPECT_EQ(load({"--workload", "append"}).rate, OPTIONS_APPEND_RATE);
@@ -159,7 +171,15 @@ TEST(OptionsDeathTest, LoadRefusals)
         {{"--durability", "hope"}, 64, "does not know 'hope'"},
         {{"--client-auth", "mac"}, 69, "--client-auth mac is not available"},
         {{"--client-auth", "signature"}, 69, "--client-auth signature is not available"},
-        {{"--target", "10.0.0.1"}, 69, "--target is not available"},
+        {{"--target", "10.0.0.1"}, 64, "HOST:PORT"},
+        {{"--target", "10.0.0.1:7700,"}, 64, "HOST:PORT"},
+        {{"--target", "10.0.0.1:7700", "--fault", "leader-kill"}, 64, "--fault kills a node"},
+        {{"--target", "10.0.0.1:7700", "--workload", "append"}, 64, "--workload append is checked"},
+        {{"--target", "10.0.0.1:7700", "--replicas", "3"}, 64, "--replicas is for an embedded"},
+        {{"--target", "10.0.0.1:7700", "--cores", "1"}, 64, "--cores is for an embedded"},
+        {{"--heartbeat", "5ms", "--target", "10.0.0.1:7700"}, 64, "--heartbeat is for an"},
+        {{"--target", "a:1", "--election-timeout", "100ms"}, 64, "--election-timeout is for an"},
+        {{"--target", "a:1", "--durability", "volatile"}, 64, "--durability is for an embedded"},
         {{"--fault", "flood"}, 64, "--fault is none or leader-kill"},
         {{"--workload", "scan"}, 64, "--workload is set or append"},
         {{"--groups", "2", "--clients", "1"}, 64, "--clients must not be below --groups"},
@@ -192,17 +212,17 @@ TEST(OptionsDeathTest, HelpEndsWell)
 TEST(Options, DurationsWantUnits)
 {
     uint64_t ns = 0;
-    EXPECT_TRUE(options_duration_ns("10ms", &ns));
+    EXPECT_TRUE(option_duration_ns("10ms", &ns));
     EXPECT_EQ(ns, 10000000u);
-    EXPECT_TRUE(options_duration_ns("2s", &ns));
+    EXPECT_TRUE(option_duration_ns("2s", &ns));
     EXPECT_EQ(ns, 2000000000u);
-    EXPECT_TRUE(options_duration_ns("500us", &ns));
+    EXPECT_TRUE(option_duration_ns("500us", &ns));
     EXPECT_EQ(ns, 500000u);
-    EXPECT_TRUE(options_duration_ns("7ns", &ns));
+    EXPECT_TRUE(option_duration_ns("7ns", &ns));
     EXPECT_EQ(ns, 7u);
     for (const char *bad : {"", "10", "ms", "10 ms", "-1ms", "1.5s", "10m", "10msx", "3601s",
                             "99999999999999999999s", "18446744073709551615s"})
-        EXPECT_FALSE(options_duration_ns(bad, &ns)) << bad;
+        EXPECT_FALSE(option_duration_ns(bad, &ns)) << bad;
 }
 
 } // namespace

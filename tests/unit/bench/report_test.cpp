@@ -66,6 +66,8 @@ class Report : public testing::Test
         about.options = &options;
         about.calibration = &absent;
         about.placement = "lane 0 on core 1";
+        about.cores = 1;
+        about.result = result.get();
         histogram_init(&result->latency);
     }
 
@@ -73,6 +75,8 @@ class Report : public testing::Test
     void measure()
     {
         result->answered = true;
+        result->preloaded = true;
+        result->servers_seen = true;
         result->elapsed_ns = 2000000000;
         result->operations = 1000;
         result->frames = 100;
@@ -85,7 +89,6 @@ class Report : public testing::Test
         result->servers.room_cycles[ROOM_ORDER] = 100000;
         for (uint64_t i = 1; i <= 1000; i++)
             histogram_record(&result->latency, i * 1000);
-        about.result = result.get();
         about.calibration = &present;
     }
 };
@@ -114,9 +117,9 @@ TEST_F(Report, UnmeasuredIsNullAndThere)
     json_t *object = report_json(&about);
     expect_all_keys(object);
     for (const char *key :
-         {"operations", "errors", "retries", "commands_per_frame", "ops_per_second",
-          "server_cpu_seconds_per_million_ops", "server_busy_cycles_per_op",
-          "client_cpu_seconds_per_million_ops", "failover_ns", "appends", "replicas_agree", "rate"})
+         {"commands_per_frame", "ops_per_second", "server_cpu_seconds_per_million_ops",
+          "server_busy_cycles_per_op", "client_cpu_seconds_per_million_ops", "failover_ns",
+          "appends", "replicas_agree", "rate", "target"})
         EXPECT_TRUE(json_is_null(at(object, key))) << key;
     for (const char *key : latency_keys)
         EXPECT_TRUE(json_is_null(at(at(object, "latency_ns"), key))) << key;
@@ -159,9 +162,37 @@ TEST_F(Report, FiguresAreWhatTheyAreCalled)
 TEST_F(Report, BusyFractionIsOfAllCores)
 {
     measure();
-    options.cores = 2;
+    options.cores = 4; /* asked for; the machine had less */
+    about.cores = 2;
     json_t *object = report_json(&about);
+    EXPECT_EQ(json_integer_value(at(object, "cores")), 2);
     EXPECT_DOUBLE_EQ(json_real_value(at(at(at(object, "rooms"), "order"), "busy_fraction")), 0.05);
+    json_decref(object);
+}
+
+/* Of a running cluster nothing is known but what its clients see. */
+TEST_F(Report, OutsideOnlyTheClientsAreMeasured)
+{
+    measure();
+    options.target = "10.0.0.1:7700";
+    result->servers_seen = false;
+    about.placement = nullptr;
+    about.cores = 0;
+    json_t *object = report_json(&about);
+    expect_all_keys(object);
+    EXPECT_STREQ(json_string_value(at(object, "target")), "10.0.0.1:7700");
+    for (const char *key :
+         {"replicas", "durability", "cores", "heartbeat_ms", "election_timeout_ms", "placement",
+          "server_cpu_seconds_per_million_ops", "server_busy_cycles_per_op", "failover_ns",
+          "replicas_agree"})
+        EXPECT_TRUE(json_is_null(at(object, key))) << key;
+    for (const char *key : room_keys)
+        EXPECT_TRUE(json_is_null(at(at(object, "rooms"), key))) << key;
+    EXPECT_EQ(json_integer_value(at(object, "operations")), 1000);
+    EXPECT_DOUBLE_EQ(json_real_value(at(object, "client_cpu_seconds_per_million_ops")), 2);
+    EXPECT_STREQ(json_string_value(at(object, "client_auth")), "none");
+    EXPECT_FALSE(json_is_null(at(at(object, "latency_ns"), "p50")));
+    EXPECT_FALSE(json_is_null(at(object, "git")));
     json_decref(object);
 }
 
@@ -214,12 +245,8 @@ TEST_F(Report, JsonIsOneLine)
     json_decref(object);
 }
 
-TEST_F(Report, TableNamesWhatCounts)
+std::string table_of(const report &about)
 {
-    measure();
-    options.leader_kill = true;
-    about.appends = &checked;
-    about.replicas_compared = about.replicas_agree = true;
     char *text = nullptr;
     size_t bytes = 0;
     FILE *file = open_memstream(&text, &bytes);
@@ -227,10 +254,35 @@ TEST_F(Report, TableNamesWhatCounts)
     fclose(file);
     std::string table(text, bytes);
     free(text);
+    return table;
+}
+
+TEST_F(Report, TableNamesWhatCounts)
+{
+    measure();
+    options.leader_kill = true;
+    about.appends = &checked;
+    about.replicas_compared = about.replicas_agree = true;
+    std::string table = table_of(about);
     for (const char *words :
-         {"lane 0 on core 1", "volatile", "operations per second              500",
-          "acknowledged writes lost           0", "failover                           not seen"})
+         {"lane 0 on core 1", "3 replicas on 1 cores, volatile", "values of 64 bytes, 0 % reads",
+          "operations per second              500", "server CPU                         4 s",
+          "acknowledged writes lost           0", "failover                           not seen",
+          "replicas hold the same state       yes", "calibration: fdatasync of 4 KiB    380 us",
+          "-O"})
         EXPECT_NE(table.find(words), std::string::npos) << words << "\n" << table;
+}
+
+TEST_F(Report, TableOfATargetSaysNothingOfItsServers)
+{
+    measure();
+    options.target = "10.0.0.1:7700";
+    result->servers_seen = false;
+    about.placement = nullptr;
+    std::string table = table_of(about);
+    EXPECT_NE(table.find("raft, at 10.0.0.1:7700"), std::string::npos) << table;
+    for (const char *words : {"replicas", "volatile", "server", "room", "nan", "null"})
+        EXPECT_EQ(table.find(words), std::string::npos) << words << "\n" << table;
 }
 
 TEST(ReportTime, UnitsThatFit)

@@ -24,8 +24,7 @@ class RespClient : public testing::Test
         int ends[2];
         ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
         client.socket = ends[0];
-        client.capacity = 1 << 21;
-        client.buffer = (uint8_t *)malloc(client.capacity);
+        client.buffer = (uint8_t *)malloc(1 << 21);
         edge = ends[1];
     }
     void TearDown() override

@@ -10,7 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define TARGET_LIMIT_NS      UINT64_C(5000000000) /* for the first answer of a running cluster */
+#define TARGET_LIMIT_NS      UINT64_C(3000000000) /* for the first answer of a running cluster */
 #define OPLOG_OPERATIONS     (1u << 22) /* closed loop: as many as are recorded, then the run ends */
 #define OPLOG_OPERATIONS_MAX (1u << 26)
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# programs.sh QUORATE-BENCH QUORATE-SIM: what scripts may rely on of quorate-bench. Nothing is demanded of its speed.
+# programs.sh BUILD-FOLDER: what scripts may rely on of quorate-bench and of bench.sh. Nothing is demanded of their speed.
 set -euo pipefail
 
-bench=$1
-sim=$2
+bench=$1/bench/quorate-bench
+sim=$1/tests/sim/quorate-sim
+script=$(dirname "$0")/../../../bench/bench.sh
 command -v jq >/dev/null || {
   echo "skipped: there is no jq; ./dev deps installs it"
   exit 77
@@ -84,5 +85,32 @@ expect 64 "$bench" race
 expect 0 "$bench" --help
 expect 0 "$bench" --version
 expect 0 "$bench" load --help
+
+echo "bench.sh"
+mkdir "$folder/build"
+ln -s "$bench" "$sim" "$1/dataplane/operator/quorate" "$folder/build"
+export QUORATE_BUILD=$folder/build
+expect 0 "$script" --seconds 0.1 --repeats 2 load-w16
+[[ $(jq -s 'map([.benchmark, .run])' -c "$folder/build/bench/results.jsonl") == \
+  '[["load-w16",1],["load-w16",2]]' ]] || fail "the lines of the runs"
+cmp "$folder/out" "$folder/build/bench/report.md" || fail "the report is not what was printed"
+grep -Eq '^\| load-w16 \| [0-9.]+ [kM]? ?\([0-9].*\) \| [0-9]' "$folder/out" || fail "no row: $(<"$folder/out")"
+grep -q 'calibration before: cache line' "$folder/out" || fail "no calibration: $(<"$folder/out")"
+expect 0 "$script" --list
+for wrong in --nonsense no-such-benchmark "--seconds 0" "--seconds 1s" --seconds "--repeats 0" "--repeats 1.5"; do
+  read -ra words <<<"$wrong"
+  expect 64 "$script" "${words[@]}"
+done
+QUORATE_BUILD=$folder/nothing expect 69 "$script" load-w1
+# A load that fails is reported, and is not a success.
+rm "$folder/build/quorate-bench"
+cat >"$folder/build/quorate-bench" <<END
+#!/bin/bash
+[[ \$* == *"--seconds 0.1"* ]] || exit 75
+exec "$bench" "\$@"
+END
+chmod +x "$folder/build/quorate-bench"
+expect 70 "$script" --seconds 0.2 --repeats 1 load-w16
+grep -q 'FAILED: load-w16, run 1' "$folder/out" || fail "a failed run is not in the report: $(<"$folder/out")"
 
 ((failures == 0)) || exit 1

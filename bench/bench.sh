@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench.sh [--seconds S] [--repeats N] [--list] [NAME...]: benchmarks with a report; `./dev bench` builds and becomes it.
+# bench.sh [--seconds S] [--repeats N] [--list] [NAME...]: benchmarks with a report, for `./dev bench`.
 #
 # Each benchmark runs for S seconds (default 3), N times (default 3), the repeats of one between those of the others, so
 # that a neighbour's bad minute falls upon all. Reported are medians with the lowest and the highest.
@@ -115,8 +115,9 @@ end_demo() {
 redis_through() {
   local requests
   requests=$(awk -v s="$seconds" -v rate="$REDIS_REQUESTS_PER_SECOND" 'BEGIN { printf "%d", s * rate }')
-  note quorate-bench demo --seconds 2 --stay ";" redis-benchmark -t set,get,incr -P 32 -d 64 -n "$requests" --csv -p "$2"
-  redis-benchmark -t set,get,incr -P 32 -d 64 -n "$requests" --csv -p "$2" |
+  local options=(-t "set,get,incr" -P 32 -d 64 -n "$requests" --csv -p "$2")
+  note quorate-bench demo --seconds 2 --stay ";" redis-benchmark "${options[@]}"
+  redis-benchmark "${options[@]}" |
     jq -cR 'select(startswith("\"test\"") | not) | split(",") | map(fromjson) |
       {operations_name: .[0], ops_per_second: (.[1] | tonumber),
        latency_ns: {p50: ((.[4] | tonumber) * 1e6), p99: ((.[6] | tonumber) * 1e6)}}' | tag "$1"

@@ -160,7 +160,8 @@ static bool write_rounds(int file, double *write_ns)
 bool calibrate_fdatasync_ns(const char *directory, double *write_ns)
 {
     if (directory == NULL)
-        directory = getenv("TMPDIR");
+        directory =
+            getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): the only thread, nobody sets it */
     if (directory == NULL || directory[0] == '\0')
         directory = "/tmp";
     char path[4096];

@@ -145,6 +145,7 @@ static void print_closing(const struct demo *demo)
     const struct load_result *appends = load_result_of(demo->second.load);
     char text[REPORT_TIME_MAX];
     uint64_t failover_ns = appends->failover_ns;
+    uint64_t errors = sets->errors + appends->errors;
     (void)printf("\n%-34s %.0f (%u-byte values, window %u, one client)\n", "SETs per second",
                  (double)sets->operations * 1e9 / (double)sets->elapsed_ns, demo->load.value_bytes,
                  demo->load.window);
@@ -153,7 +154,7 @@ static void print_closing(const struct demo *demo)
     (void)printf("%-34s %s\n", "failover",
                  failover_ns == 0 ? "not seen: the interval was too short"
                                   : report_time(failover_ns, text));
-    (void)printf("%-34s %llu\n", "errors", (unsigned long long)(sets->errors + appends->errors));
+    (void)printf("%-34s %llu\n", "errors", (unsigned long long)errors);
     report_write_appends(&demo->appends, stdout);
     (void)printf("%-34s %s\n", "replicas hold the same state", demo->replicas_agree ? "yes" : "NO");
     report_write_calibration(&demo->calibration, stdout);

@@ -85,7 +85,7 @@ struct load *load_create(const struct load_plan *plan, struct carrier *carrier,
                          char error[CARRIER_ERROR_MAX]);
 void load_destroy(struct load *load);
 
-int load_loop(void *load); /* fit for host_client_launch */
+int load_loop(void *argument); /* a struct load; fit for host_client_launch */
 
 void load_look(const struct load *load, struct load_watch *watch);
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): options are read before there is a second thread */
+
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -73,3 +75,5 @@ int main(int argc, char **argv)
     argv[own] = name;
     return commands[which].run(argc - own, argv + own);
 }
+
+/* NOLINTEND(concurrency-mt-unsafe) */

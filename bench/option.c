@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): options are read before there is a second thread */
+
 #define SECONDS_MAX     86400.0
 #define DURATION_NS_MAX UINT64_C(3600000000000)
 
@@ -108,3 +110,5 @@ bool option_one_of_two(struct argp_state *state, const char *name, const char *t
         argp_error(state, "--%s is %s or %s, not '%s'", name, no, yes, text);
     return strcmp(text, yes) == 0;
 }
+
+/* NOLINTEND(concurrency-mt-unsafe) */

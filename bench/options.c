@@ -6,6 +6,8 @@
 
 #include <sysexits.h>
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): options are read before there is a second thread */
+
 #define HISTORY_VALUE_BYTES_MIN 16u /* "client:number" of the longest kind, and its end */
 
 const char *options_workload_name(enum workload workload)
@@ -293,3 +295,5 @@ void options_load(int argc, char **argv, struct load_options *options)
     argp_err_exit_status = EX_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &parse);
 }
+
+/* NOLINTEND(concurrency-mt-unsafe) */

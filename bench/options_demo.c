@@ -3,6 +3,8 @@
 
 #include <sysexits.h>
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): options are read before there is a second thread */
+
 enum demo_key { KEY_PROTOCOL = 256, KEY_REPLICAS, KEY_SECONDS, KEY_STAY };
 
 static const struct argp_option demo_table[] = {
@@ -50,3 +52,5 @@ void options_demo(int argc, char **argv, struct demo_options *options)
     argp_err_exit_status = EX_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, options);
 }
+
+/* NOLINTEND(concurrency-mt-unsafe) */

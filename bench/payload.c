@@ -45,14 +45,16 @@ static bool get_pair(const uint8_t **at, const uint8_t *end, uint32_t *client, u
 
 void payload_key(uint8_t key[PAYLOAD_KEY_BYTES], uint32_t index)
 {
-    memcpy(key, "key:", 4);
-    put_digits(key + 4, PAYLOAD_KEY_BYTES - 4, index);
+    static const uint8_t head[] = {'k', 'e', 'y', ':'};
+    memcpy(key, head, sizeof head);
+    put_digits(key + sizeof head, PAYLOAD_KEY_BYTES - sizeof head, index);
 }
 
 void payload_list(uint8_t key[PAYLOAD_KEY_BYTES], uint32_t index)
 {
-    memcpy(key, "list:", 5);
-    put_digits(key + 5, PAYLOAD_KEY_BYTES - 5, index);
+    static const uint8_t head[] = {'l', 'i', 's', 't', ':'};
+    memcpy(key, head, sizeof head);
+    put_digits(key + sizeof head, PAYLOAD_KEY_BYTES - sizeof head, index);
 }
 
 uint32_t payload_element(uint8_t element[PAYLOAD_ELEMENT_BYTES_MAX], uint32_t client,

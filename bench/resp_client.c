@@ -51,8 +51,9 @@ bool resp_client_send_get(struct resp_client *client, const uint8_t *key, uint32
         return false;
     size_t bytes = (size_t)head;
     memcpy(request + bytes, key, key_bytes);
-    memcpy(request + bytes + key_bytes, "\r\n", 2);
-    bytes += key_bytes + 2;
+    bytes += key_bytes;
+    request[bytes++] = '\r';
+    request[bytes++] = '\n';
     for (size_t sent = 0; sent < bytes;) {
         ssize_t part = send(client->socket, request + sent, bytes - sent, MSG_NOSIGNAL);
         if (part <= 0)

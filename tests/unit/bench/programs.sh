@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# programs.sh BUILD-FOLDER: what scripts may rely on of quorate-bench and of bench.sh. Nothing is demanded of their speed.
+# programs.sh BUILD-FOLDER: what scripts may rely on of quorate-bench and bench.sh. No speed is demanded.
 set -euo pipefail
 
 bench=$1/bench/quorate-bench

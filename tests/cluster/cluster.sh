@@ -95,6 +95,7 @@ program() { # path under the build folder
 mkdir "$dir/bin"
 program dataplane/node/quorated
 program dataplane/operator/quorate
+program tests/sim/quorate-sim
 export PATH=$dir/bin:$PATH
 
 members=

@@ -123,3 +123,41 @@ without() {
         [[ $node == "$gone" ]] || echo "$node"
     done
 }
+
+readonly history=$QUORATE_CLUSTER/history
+
+# Clients at all nodes, whose every answer is written down.
+start_clients() {
+    local addresses=() node
+    for node in "${NODES[@]}"; do
+        addresses+=("$(address "$node"):6379")
+    done
+    "$(dirname "${BASH_SOURCE[0]}")/clients.py" --history "$history" "${addresses[@]}" &
+    clients=$!
+}
+
+answered() { # how many questions
+    grep -c '"outcome": "ok"' "$history" 2>/dev/null || true
+}
+
+has_answered() { # COUNT
+    [[ $(answered) -ge $1 ]]
+}
+
+verdict() { # STATUS FILE
+    local status=0
+    quorate-sim --check-history "$2" || status=$?
+    equal "$1" "$status"
+}
+
+# Ends the clients and has their history judged; and, as a test of the judge, two damaged copies of it.
+judge_clients() {
+    kill -TERM "$clients"
+    check "each answer that clients got had a meaning" wait "$clients"
+    say "outcomes: $(grep -Eo '"outcome": "[a-z]+"' "$history" | sort | uniq -c | xargs)"
+    check "what they were told is linearizable" verdict 0 "$history"
+    sed '0,/\("op": "get".*"result": \)"[^"]*"/s//\1"never written"/' "$history" >"$history.read"
+    check "it is not with one answer changed" verdict 70 "$history.read"
+    sed '0,/\("op": "append".*"outcome": \)"ok"/s//\1"fail"/' "$history" >"$history.lost"
+    check "nor with an append that was acknowledged called void" verdict 70 "$history.lost"
+}

@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # The leader is cut from the others: they elect, it answers no stale read and acknowledges nothing that is lost; when
-# the cut is mended, all hold the same.
+# the cut is mended, all hold the same. What clients at all nodes were told, all the while, is linearizable.
 # shellcheck source=tests/cluster/lib.sh
 source "$(dirname "$0")/lib.sh"
+
+readonly SPAN=500 # answers: before, during and after the cut
 
 await 10 "somebody leads" led "${NODES[@]}"
 leader=$(leader_of "${NODES[@]}")
 mapfile -t others < <(without "$leader" "${NODES[@]}")
 check "a write before the cut" equal OK "$(redis "$leader" SET register before)"
+start_clients
+await 20 "$SPAN questions are answered" has_answered "$SPAN"
 
 ip link set "dp$leader" down
 say "node $leader, which leads, is cut off"
@@ -19,6 +23,7 @@ writes_anew() {
 }
 await 20 "another one leads" led "${others[@]}"
 await 20 "it takes a write" writes_anew
+before=$(answered)
 reply=$(redis "$leader" GET register)
 case $reply in
 after | TRYAGAIN* | CLUSTERDOWN*) say "ok: the cut-off node answers a read with '$reply'" ;;
@@ -29,6 +34,7 @@ lonely=$(<"$QUORATE_CLUSTER/lonely")
 say "a write through the cut-off node was answered '$lonely'"
 [[ $lonely == OK || $lonely == TRYAGAIN* || $lonely == CLUSTERDOWN* || $lonely == UNCERTAIN* ]] ||
     fail "the answer has no meaning"
+await 30 "$SPAN more questions are answered" has_answered "$((before + SPAN))"
 
 ip link set "dp$leader" up
 agree() {
@@ -41,6 +47,9 @@ follows() {
     [[ $(role "$leader") == follower ]]
 }
 await 20 "the node that was cut off follows" follows
+before=$(answered)
+await 30 "$SPAN more questions are answered" has_answered "$((before + SPAN))"
+judge_clients
 await 20 "all hold the same" agree
 for node in "${NODES[@]}"; do
     check "node $node reads the later write" equal after "$(redis "$node" GET register)"

@@ -13,7 +13,7 @@ skip() {
 }
 
 [[ $(id -u) -eq 0 ]] || skip "needs root for network namespaces"
-for tool in ip redis-cli redis-benchmark jq ping awk timeout; do
+for tool in ip redis-cli redis-benchmark jq python3 ping awk timeout; do
     command -v "$tool" >/dev/null || skip "there is no $tool; ./dev deps installs it"
 done
 probe=qp$$

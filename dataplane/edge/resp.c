@@ -1,11 +1,7 @@
 #include "dataplane/edge/resp.h"
 
-#include <string.h>
-
 /* "$0\r\n\r\n": no argument takes fewer bytes. */
 #define ARGUMENT_BYTES_MIN 6u
-/* Enough digits for every length below the limits; a longer one is junk before its end is seen. */
-#define LENGTH_DIGITS_MAX 9
 
 static const char *const refusal_sentence[RESP_OUTCOME_COUNT] = {
     [RESP_COMMAND] = "",
@@ -20,60 +16,64 @@ const char *resp_refusal_sentence(enum resp_outcome refusal)
     return refusal_sentence[refusal];
 }
 
-/* A number and its CRLF. *at moves behind it on RESP_COMMAND. */
-static enum resp_outcome read_length(const uint8_t **at, const uint8_t *end, int32_t *length)
+/* A number up to `most` and its CRLF, judged byte by byte: what no later byte can mend is refused here
+ * already. *at moves behind it on RESP_COMMAND. */
+static enum resp_outcome read_length(const uint8_t **at, const uint8_t *end, uint32_t most,
+                                     enum resp_outcome above, uint32_t *length)
 {
     const uint8_t *p = *at;
-    bool negative = p < end && *p == '-';
-    p += negative;
-    const uint8_t *digits = p;
-    int32_t value = 0;
+    uint32_t value = 0;
+    if (p < end && *p == '-')
+        return RESP_REFUSED_NEGATIVE_LENGTH;
     for (; p < end && *p >= '0' && *p <= '9'; p++) {
-        if (p - digits == LENGTH_DIGITS_MAX)
-            return RESP_REFUSED_JUNK;
-        value = value * 10 + (*p - '0');
+        if (p > *at && value == 0)
+            return RESP_REFUSED_JUNK; /* a leading zero */
+        value = value * 10 + (uint32_t)(*p - '0');
+        if (value > most)
+            return above;
     }
     if (p == end)
         return RESP_MORE;
-    if (p == digits || *p != '\r')
+    if (p == *at || *p != '\r')
         return RESP_REFUSED_JUNK;
     if (end - p < 2)
         return RESP_MORE;
     if (p[1] != '\n')
         return RESP_REFUSED_JUNK;
-    *length = negative ? -value : value;
+    *length = value;
     *at = p + 2;
     return RESP_COMMAND;
 }
 
-/* One "$length\r\nbytes\r\n". On RESP_MORE *at is as far as the argument is known to reach. */
+/* One "$length\r\nbytes\r\n", behind which `rest` more must come. On RESP_MORE *at is the next byte that can
+ * matter, unless that is the next one anyway. */
 static enum resp_outcome read_bulk(const uint8_t **at, const uint8_t *data, const uint8_t *end,
-                                   struct resp_span *argument)
+                                   uint32_t rest, struct resp_span *argument)
 {
     const uint8_t *p = *at;
     if (p == end)
         return RESP_MORE;
     if (*p++ != '$')
         return RESP_REFUSED_JUNK;
-    int32_t length = 0;
-    enum resp_outcome outcome = read_length(&p, end, &length);
+    uint32_t length = 0;
+    enum resp_outcome outcome =
+        read_length(&p, end, RESP_BULK_BYTES_MAX, RESP_REFUSED_BULK_TOO_BIG, &length);
     if (outcome != RESP_COMMAND)
         return outcome;
-    if (length < 0)
-        return RESP_REFUSED_NEGATIVE_LENGTH;
-    if ((uint32_t)length > RESP_BULK_BYTES_MAX)
-        return RESP_REFUSED_BULK_TOO_BIG;
-    if ((uint64_t)(p - data) + (uint32_t)length + 2 > RESP_COMMAND_BYTES_MAX)
+    if ((uint32_t)(p - data) + length + 2 + rest > RESP_COMMAND_BYTES_MAX)
         return RESP_REFUSED_COMMAND_TOO_BIG;
-    if (end - p < length + 2) {
-        *at = p + length + 2 - ARGUMENT_BYTES_MIN; /* the caller adds an argument's least */
+    argument->data = p;
+    argument->bytes = length;
+    if ((uint32_t)(end - p) <= length) {
+        *at = p + length;
         return RESP_MORE;
     }
-    if (p[length] != '\r' || p[length + 1] != '\n')
+    p += length;
+    if (p[0] != '\r' || (end - p > 1 && p[1] != '\n'))
         return RESP_REFUSED_JUNK;
-    argument->data = p;
-    argument->bytes = (uint32_t)length;
-    *at = p + length + 2;
+    if (end - p < 2)
+        return RESP_MORE;
+    *at = p + 2;
     return RESP_COMMAND;
 }
 
@@ -82,88 +82,54 @@ static enum resp_outcome read_multibulk(const uint8_t *data, uint32_t bytes,
 {
     const uint8_t *at = data + 1;
     const uint8_t *end = data + bytes;
-    int32_t count = 0;
-    enum resp_outcome outcome = read_length(&at, end, &count);
-    if (outcome != RESP_COMMAND) {
-        command->needed = bytes + 1;
-        return outcome;
-    }
-    if (count < -1)
-        return RESP_REFUSED_NEGATIVE_LENGTH;
-    if (count > (int32_t)RESP_ARGUMENTS_MAX)
-        return RESP_REFUSED_TOO_MANY_ARGUMENTS;
-    for (int32_t i = 0; i < count; i++) {
-        outcome = read_bulk(&at, data, end, &command->argument[i]);
-        if (outcome == RESP_MORE) {
-            uint32_t rest = (uint32_t)(count - i) * ARGUMENT_BYTES_MIN;
-            uint64_t needed = (uint64_t)(at - data) + rest;
-            if (needed > RESP_COMMAND_BYTES_MAX)
-                return RESP_REFUSED_COMMAND_TOO_BIG;
-            command->needed = needed > bytes ? (uint32_t)needed : bytes + 1;
-        }
-        if (outcome != RESP_COMMAND)
-            return outcome;
-    }
-    command->argument_count = count > 0 ? (uint32_t)count : 0;
+    uint32_t count = 0;
+    enum resp_outcome outcome =
+        read_length(&at, end, RESP_ARGUMENTS_MAX, RESP_REFUSED_TOO_MANY_ARGUMENTS, &count);
+    for (uint32_t i = 0; i < count && outcome == RESP_COMMAND; i++)
+        outcome =
+            read_bulk(&at, data, end, (count - i - 1) * ARGUMENT_BYTES_MIN, &command->argument[i]);
+    command->argument_count = count;
     command->bytes = (uint32_t)(at - data);
-    return RESP_COMMAND;
+    command->needed = (command->bytes > bytes ? command->bytes : bytes) + 1;
+    return outcome;
 }
 
-static bool is_blank(uint8_t byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
-/* What may stand in a line that a person typed. Anything else is another protocol on the wrong port. */
-static enum resp_outcome check_line(const uint8_t *line, uint32_t bytes)
-{
-    for (uint32_t i = 0; i < bytes; i++) {
-        if (line[i] == '"' || line[i] == '\'')
-            return RESP_REFUSED_INLINE_QUOTES;
-        if ((line[i] < ' ' && line[i] != '\t') || line[i] == 0x7f)
-            return RESP_REFUSED_JUNK;
-    }
-    return RESP_COMMAND;
-}
-
+/* What a person types. A quote would be a part of an argument to some and not to others; what is no text is
+ * another protocol on the wrong port. */
 static enum resp_outcome read_inline(const uint8_t *data, uint32_t bytes,
                                      struct resp_command *command)
 {
     uint32_t within = min_u32(bytes, RESP_INLINE_BYTES_MAX);
-    const uint8_t *newline = memchr(data, '\n', within);
-    if (newline == NULL) {
-        command->needed = bytes + 1;
-        if (bytes >= RESP_INLINE_BYTES_MAX)
-            return RESP_REFUSED_INLINE_TOO_LONG;
-        /* A carriage return may be the line's own end, its newline still on the way. */
-        enum resp_outcome outcome = check_line(data, bytes - (data[bytes - 1] == '\r'));
-        return outcome == RESP_COMMAND ? RESP_MORE : outcome;
-    }
-    uint32_t line_bytes = (uint32_t)(newline - data);
-    command->bytes = line_bytes + 1;
+    struct resp_span *word = NULL;
     command->argument_count = 0;
-    if (line_bytes > 0 && data[line_bytes - 1] == '\r')
-        line_bytes--;
-    enum resp_outcome outcome = check_line(data, line_bytes);
-    if (outcome != RESP_COMMAND)
-        return outcome;
-    for (uint32_t at = 0; at < line_bytes;) {
-        if (is_blank(data[at])) {
-            at++;
-            continue;
+    for (uint32_t at = 0; at < within; at++) {
+        uint8_t byte = data[at];
+        bool parts = byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+        if (parts && word == command->argument &&
+            (resp_is(*word, "POST") || resp_is(*word, "HOST:")))
+            return RESP_REFUSED_HTTP;
+        if (byte == '"' || byte == '\'')
+            return RESP_REFUSED_INLINE_QUOTES;
+        if ((!parts && (byte < ' ' || byte == 0x7f)) ||
+            (byte == '\r' && at + 1 < within && data[at + 1] != '\n'))
+            return RESP_REFUSED_JUNK;
+        if (byte == '\n') {
+            command->bytes = at + 1;
+            return RESP_COMMAND;
         }
-        if (command->argument_count == RESP_ARGUMENTS_MAX)
-            return RESP_REFUSED_TOO_MANY_ARGUMENTS;
-        struct resp_span *argument = &command->argument[command->argument_count++];
-        argument->data = data + at;
-        while (at < line_bytes && !is_blank(data[at]))
-            at++;
-        argument->bytes = (uint32_t)(data + at - argument->data);
+        if (!parts && word == NULL) {
+            if (command->argument_count == RESP_ARGUMENTS_MAX)
+                return RESP_REFUSED_TOO_MANY_ARGUMENTS;
+            word = &command->argument[command->argument_count++];
+            *word = (struct resp_span){data + at, 0};
+        }
+        if (parts)
+            word = NULL;
+        else
+            word->bytes++;
     }
-    if (command->argument_count > 0 &&
-        (resp_is(command->argument[0], "POST") || resp_is(command->argument[0], "HOST:")))
-        return RESP_REFUSED_HTTP;
-    return RESP_COMMAND;
+    command->needed = bytes + 1;
+    return bytes < RESP_INLINE_BYTES_MAX ? RESP_MORE : RESP_REFUSED_INLINE_TOO_LONG;
 }
 
 enum resp_outcome resp_parse(const uint8_t *data, uint32_t bytes, struct resp_command *command)

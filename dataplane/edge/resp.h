@@ -1,14 +1,16 @@
 /* resp.h: commands out of a Redis protocol 2 byte stream, without copying them.
  *
- * Shape: a pure function of the bytes at hand. It either finds one whole command at their start, or says how many
- * bytes there must be before asking again is worth while, or refuses. Nothing is remembered between calls; the
- * hint keeps a trickled command from being walked once per byte.
+ * Shape: a pure function of the bytes at hand. It either finds one whole command at their start, or refuses, or says
+ * how many bytes there must be for another verdict. It judges byte by byte: a refusal stands at the first byte that
+ * nothing behind it can mend, however the stream is cut. Nothing is remembered between calls; the hint keeps a large
+ * argument from being walked to again and again while it comes.
  *
  *   *2\r\n$3\r\nGET\r\n$1\r\nk\r\n     multibulk, what clients send
  *   GET k\r\n                          inline, what people type; blanks separate, quotes are refused
  *
  * Memory: spans point into the caller's bytes. Threads: pure. Time: none.
- * Limits: below; a command of more bytes or arguments is refused as soon as its lengths say so, before they come.
+ * Limits: below; more bytes or arguments are refused at the digit that says so, before they come. Lengths are written as
+ * Redis writes them: no sign, no leading zero; a null array is refused like any negative length.
  * Refusals: resp_events.def; each ends the connection, since what follows can not be trusted.
  * Cost: O(arguments) beside finding the end of an inline line; measured: not measured.
  */
@@ -42,7 +44,7 @@ struct resp_span {
 
 struct resp_command {
     uint32_t bytes;  /* RESP_COMMAND: what it took of the stream             */
-    uint32_t needed; /* RESP_MORE: more than `bytes` given, never out of reach */
+    uint32_t needed; /* RESP_MORE: fewer bytes than these say RESP_MORE as well */
     uint32_t argument_count;
     struct resp_span argument[RESP_ARGUMENTS_MAX];
 };

@@ -57,8 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cut--;
     uint64_t hash = walk(0, data, size, &used, &last);
     uint64_t hash_of_part = walk(0, data, cut, &used_of_part, &last_of_part);
-    if (last_of_part > RESP_MORE) { /* refused already: then so is the whole, at the same place */
-        ENSURE(used == used_of_part && last > RESP_MORE);
+    if (last_of_part > RESP_MORE) { /* refused already: then so is the whole, there and for that */
+        ENSURE(used == used_of_part && last == last_of_part);
         return 0;
     }
     /* The whole is the commands of the part, then those of the rest that starts where the part's ended. */

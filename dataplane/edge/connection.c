@@ -53,7 +53,7 @@ static void refuse(struct edge *edge, int fd)
     close(fd);
 }
 
-static bool connection_open(struct edge *edge, int fd)
+static bool connection_open(struct edge *edge, int fd, const struct sockaddr_in *peer)
 {
     uint32_t index = edge->connection_free;
     struct edge_connection *connection = &edge->connections[index];
@@ -78,6 +78,9 @@ static bool connection_open(struct edge *edge, int fd)
         .writable = true,
         .needed = 1,
         .id = ++edge->connection_id,
+        .since_ns = edge->now_ns,
+        .peer_ip = ntohl(peer->sin_addr.s_addr),
+        .peer_port = ntohs(peer->sin_port),
         .order = order,
     };
     edge_count(edge, EDGE_CONNECTION);
@@ -87,7 +90,10 @@ static bool connection_open(struct edge *edge, int fd)
 void edge_accept(struct edge *edge)
 {
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        int fd = accept4(edge->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_in peer = {0};
+        socklen_t bytes = sizeof peer;
+        int fd = accept4(edge->listen_fd, (struct sockaddr *)&peer, &bytes,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR)
                 return;
@@ -98,7 +104,7 @@ void edge_accept(struct edge *edge)
         }
         if (edge->connection_free == EDGE_NONE) {
             refuse(edge, fd);
-        } else if (!connection_open(edge, fd)) {
+        } else if (!connection_open(edge, fd, &peer)) {
             edge_count(edge, EDGE_ACCEPT_FAILED);
             close(fd);
         }

@@ -1,7 +1,7 @@
 /* internal.h: what the parts of the edge share. For this folder alone.
  *
- * Shape: edge.c turns, connection.c reads and writes sockets, table.c finds the handler of a command, keys.c and
- * server.c handle, ask.c submits and keeps order, answer.c makes replies of results, carrier.c moves frames.
+ * Shape: edge.c turns, connection.c reads and writes sockets, table.c finds the handler of a command, keys.c,
+ * server.c and about.c handle, ask.c submits and keeps order, answer.c makes replies of results, carrier.c moves frames.
  * Memory, threads, time, limits: see edge.h. Refusals: here and there a bool; the counters are edge_events.def.
  */
 #ifndef DATAPLANE_EDGE_INTERNAL_H
@@ -20,9 +20,11 @@
 #define EDGE_EVENTS_PER_TURN  64
 #define EDGE_FRAMES_PER_BURST 32u
 #define EDGE_NAME_BYTES_MAX   64u
-#define EDGE_SLOT_TEXT_BYTES  72u   /* a value of 64 bytes and what is around it */
-#define EDGE_COMMANDS_MAX     128u  /* slots of the command table's hash; power of two */
-#define EDGE_WORDS_MAX        8192u /* arguments of an administrator's command */
+#define EDGE_SLOT_TEXT_BYTES  72u /* a value of 64 bytes and what is around it */
+#define EDGE_COMMAND_NAME_MAX 8u
+#define EDGE_REDIS_VERSION    "7.0.0" /* whose commands these are, for clients that ask */
+#define EDGE_COMMANDS_MAX     128u    /* slots of the command table's hash; power of two */
+#define EDGE_WORDS_MAX        8192u   /* arguments of an administrator's command */
 #define EDGE_SMALL_BYTES_MAX                                                                       \
     1024u /* a command body beyond this goes by the group's session for big ones */
 #define EDGE_BIG_WINDOW      4u
@@ -117,6 +119,9 @@ struct edge_connection {
     uint64_t half_since_ns;   /* 0: no incomplete command in the input */
     uint64_t stall_since_ns;  /* 0: not waiting for room or order      */
     uint64_t id;
+    uint64_t since_ns;
+    uint32_t peer_ip; /* host order */
+    uint16_t peer_port;
     int64_t sum;
     uint8_t sum_failure;
     uint8_t name_bytes;
@@ -199,7 +204,7 @@ typedef enum edge_step edge_handler(struct edge *edge, struct edge_connection *c
                                     const struct edge_command_rule *rule);
 
 struct edge_command_rule {
-    const char *name; /* in capitals, at most 8 letters */
+    const char *name; /* in capitals, at most EDGE_COMMAND_NAME_MAX letters */
     int8_t arity;     /* with the name; negative: at least */
     uint8_t op;
     uint8_t form;
@@ -208,17 +213,31 @@ struct edge_command_rule {
 };
 
 void edge_table_init(struct edge *edge);
-uint32_t edge_table_count(void);
+uint32_t edge_rule_count(void);
+const struct edge_command_rule *edge_rule(uint32_t index);
+const struct edge_command_rule *edge_rule_find(const struct edge *edge, struct resp_span name);
+void edge_rule_name(const struct edge_command_rule *rule, char name[EDGE_COMMAND_NAME_MAX + 1]);
 enum edge_step edge_dispatch(struct edge *edge, struct edge_connection *connection);
 enum edge_step edge_reply_arity(struct edge *edge, struct edge_connection *connection,
                                 const struct edge_command_rule *rule);
+enum edge_step edge_reply_subcommand(struct edge *edge, struct edge_connection *connection,
+                                     const struct edge_command_rule *rule);
+
+static inline struct resp_span edge_argument(const struct edge *edge, uint32_t index)
+{
+    return edge->command.argument[index];
+}
 
 /* keys.c */
 edge_handler edge_do_key, edge_do_set, edge_do_getset, edge_do_append, edge_do_add, edge_do_expire,
     edge_do_cas, edge_do_many, edge_do_mget, edge_do_mset, edge_do_size, edge_do_scan;
 /* server.c */
-edge_handler edge_do_ping, edge_do_echo, edge_do_hello, edge_do_select, edge_do_info,
-    edge_do_config, edge_do_command, edge_do_client, edge_do_cluster, edge_do_quit, edge_do_quorate;
+edge_handler edge_do_ping, edge_do_echo, edge_do_hello, edge_do_select, edge_do_client,
+    edge_do_cluster, edge_do_quit;
+/* about.c */
+edge_handler edge_do_config, edge_do_command, edge_do_info, edge_do_quorate;
+enum edge_step edge_list_clients(struct edge *edge, struct edge_connection *connection,
+                                 bool itself);
 
 /* ---- ask.c ------------------------------------------------------------------------------------ */
 

@@ -4,23 +4,18 @@
 
 #include <string.h>
 
-/* Some 35,000 years: keeps sums with log time far from overflow. */
-#define EXPIRE_MS_MAX  (INT64_C(1) << 50)
+/* Its sum with log time fits 63 bits until the year 2109. */
+#define EXPIRE_MS_MAX  (INT64_MAX - (INT64_C(1) << 42))
 #define SCAN_COUNT     10
 #define SCAN_COUNT_MAX 1000
 #define PATTERN_MAX    512u
 
-#define ERROR_SYNTAX  "-ERR syntax error\r\n"
-#define ERROR_INTEGER "-ERR value is not an integer or out of range\r\n"
-#define ERROR_KEY     "-ERR key must be of 1 to 512 bytes\r\n"
-#define ERROR_VALUE   "-ERR value is over 1 MiB\r\n"
-#define ERROR_SLOT    "-CROSSSLOT Keys in request don't hash to the same group\r\n"
-#define ERROR_EXPIRE  "-ERR invalid expire time\r\n"
-
-static struct resp_span argument(const struct edge *edge, uint32_t index)
-{
-    return edge->command.argument[index];
-}
+#define ERROR_SYNTAX          "-ERR syntax error\r\n"
+#define ERROR_INTEGER         "-ERR value is not an integer or out of range\r\n"
+#define ERROR_KEY             "-ERR key must be of 1 to 512 bytes\r\n"
+#define ERROR_VALUE           "-ERR value is over 1 MiB\r\n"
+#define ERROR_SLOT            "-CROSSSLOT Keys in request don't hash to the same group\r\n"
+#define ERROR_EXPIRE(command) "-ERR invalid expire time in '" command "' command\r\n"
 
 static bool is_key(struct resp_span span)
 {
@@ -36,7 +31,7 @@ static uint16_t group_of(const struct edge *edge, struct resp_span key)
 static enum edge_step ask_key(struct edge *edge, struct edge_connection *connection,
                               struct wire_command *command, enum edge_form form)
 {
-    struct resp_span key = argument(edge, 1);
+    struct resp_span key = edge_argument(edge, 1);
     if (!is_key(key))
         return edge_reply_error(edge, connection, EDGE_KEY_SIZE, ERROR_KEY);
     if (command->value_bytes > WIRE_VALUE_BYTES_MAX || command->old_bytes > WIRE_VALUE_BYTES_MAX)
@@ -56,7 +51,7 @@ enum edge_step edge_do_key(struct edge *edge, struct edge_connection *connection
 enum edge_step edge_do_append(struct edge *edge, struct edge_connection *connection,
                               const struct edge_command_rule *rule)
 {
-    struct resp_span value = argument(edge, 2);
+    struct resp_span value = edge_argument(edge, 2);
     struct wire_command command = {.op = rule->op, .value = value.data, .value_bytes = value.bytes};
     return ask_key(edge, connection, &command, FORM_PLAIN);
 }
@@ -64,7 +59,7 @@ enum edge_step edge_do_append(struct edge *edge, struct edge_connection *connect
 enum edge_step edge_do_getset(struct edge *edge, struct edge_connection *connection,
                               const struct edge_command_rule *rule)
 {
-    struct resp_span value = argument(edge, 2);
+    struct resp_span value = edge_argument(edge, 2);
     struct wire_command command = {.op = rule->op,
                                    .flags = WIRE_SET_RETURN_OLD,
                                    .value = value.data,
@@ -75,7 +70,7 @@ enum edge_step edge_do_getset(struct edge *edge, struct edge_connection *connect
 enum edge_step edge_do_cas(struct edge *edge, struct edge_connection *connection,
                            const struct edge_command_rule *rule)
 {
-    struct resp_span old = argument(edge, 2), value = argument(edge, 3);
+    struct resp_span old = edge_argument(edge, 2), value = edge_argument(edge, 3);
     struct wire_command command = {.op = rule->op,
                                    .old = old.data,
                                    .old_bytes = old.bytes,
@@ -88,15 +83,18 @@ enum edge_step edge_do_add(struct edge *edge, struct edge_connection *connection
                            const struct edge_command_rule *rule)
 {
     int64_t amount;
-    if (!resp_integer(argument(edge, 2), &amount) || (rule->unit < 0 && amount == INT64_MIN))
+    if (!resp_integer(edge_argument(edge, 2), &amount))
         return edge_reply_error(edge, connection, EDGE_BAD_ARGUMENT, ERROR_INTEGER);
+    if (rule->unit < 0 && amount == INT64_MIN)
+        return edge_reply_error(edge, connection, EDGE_BAD_ARGUMENT,
+                                "-ERR decrement would overflow\r\n");
     struct wire_command command = {.op = rule->op, .argument = amount * rule->unit};
     return ask_key(edge, connection, &command, FORM_NUMBER);
 }
 
 static bool scaled_ms(int64_t amount, int64_t unit, int64_t *ms)
 {
-    if (amount > EXPIRE_MS_MAX / unit || amount < -EXPIRE_MS_MAX / unit)
+    if (amount > EXPIRE_MS_MAX / unit || amount < INT64_MIN / unit)
         return false;
     *ms = amount * unit;
     return true;
@@ -106,22 +104,33 @@ enum edge_step edge_do_expire(struct edge *edge, struct edge_connection *connect
                               const struct edge_command_rule *rule)
 {
     int64_t amount, ms;
-    if (!resp_integer(argument(edge, 2), &amount))
+    if (!resp_integer(edge_argument(edge, 2), &amount))
         return edge_reply_error(edge, connection, EDGE_BAD_ARGUMENT, ERROR_INTEGER);
     if (!scaled_ms(amount, rule->unit, &ms))
-        return edge_reply_error(edge, connection, EDGE_BAD_ARGUMENT, ERROR_EXPIRE);
+        return edge_reply_error(edge, connection, EDGE_BAD_ARGUMENT,
+                                rule->unit == 1 ? ERROR_EXPIRE("pexpire") : ERROR_EXPIRE("expire"));
     struct wire_command command = {.op = rule->op, .argument = ms};
     return ask_key(edge, connection, &command, FORM_PLAIN);
 }
 
 /* ---- SET -------------------------------------------------------------------------------------- */
 
-/* NX, XX, GET, KEEPTTL in `flags`, EX and PX in `argument`. Returns the error, NULL: none. */
+/* What EX and PX count in, ms; 0: the option is another one. */
+static int64_t expiry_unit_ms(struct resp_span option)
+{
+    return resp_is(option, "EX") ? 1000 : resp_is(option, "PX");
+}
+
+/* NX, XX, GET, KEEPTTL in `flags`, EX and PX in `argument`. Returns the error, NULL: none. As in Redis the last EX
+ * counts, and a number is looked at only when all the words make sense. */
 static const char *set_options(const struct edge *edge, struct wire_command *command)
 {
-    bool expires = false;
+    static const uint8_t exclusive = WIRE_SET_IF_ABSENT | WIRE_SET_IF_PRESENT;
+    struct resp_span number = {0};
+    int64_t unit_ms = 0, amount;
     for (uint32_t i = 3; i < edge->command.argument_count; i++) {
-        struct resp_span option = argument(edge, i);
+        struct resp_span option = edge_argument(edge, i);
+        int64_t expiry_ms = expiry_unit_ms(option);
         if (resp_is(option, "NX")) {
             command->flags |= WIRE_SET_IF_ABSENT;
         } else if (resp_is(option, "XX")) {
@@ -130,27 +139,29 @@ static const char *set_options(const struct edge *edge, struct wire_command *com
             command->flags |= WIRE_SET_RETURN_OLD;
         } else if (resp_is(option, "KEEPTTL")) {
             command->flags |= WIRE_SET_KEEP_TTL;
-        } else if ((resp_is(option, "EX") || resp_is(option, "PX")) && !expires &&
+        } else if (expiry_ms != 0 && (unit_ms == 0 || unit_ms == expiry_ms) &&
                    i + 1 < edge->command.argument_count) {
-            int64_t amount;
-            if (!resp_integer(argument(edge, ++i), &amount))
-                return ERROR_INTEGER;
-            if (amount <= 0 ||
-                !scaled_ms(amount, resp_is(option, "EX") ? 1000 : 1, &command->argument))
-                return "-ERR invalid expire time in 'set' command\r\n";
-            expires = true;
+            unit_ms = expiry_ms;
+            number = edge_argument(edge, ++i);
         } else {
             return ERROR_SYNTAX;
         }
     }
-    bool both = (command->flags & WIRE_SET_IF_ABSENT) && (command->flags & WIRE_SET_IF_PRESENT);
-    return both || (expires && (command->flags & WIRE_SET_KEEP_TTL)) ? ERROR_SYNTAX : NULL;
+    if ((command->flags & exclusive) == exclusive ||
+        (unit_ms != 0 && (command->flags & WIRE_SET_KEEP_TTL)))
+        return ERROR_SYNTAX;
+    if (unit_ms == 0)
+        return NULL;
+    if (!resp_integer(number, &amount))
+        return ERROR_INTEGER;
+    bool fits = amount > 0 && scaled_ms(amount, unit_ms, &command->argument);
+    return fits ? NULL : ERROR_EXPIRE("set");
 }
 
 enum edge_step edge_do_set(struct edge *edge, struct edge_connection *connection,
                            const struct edge_command_rule *rule)
 {
-    struct resp_span value = argument(edge, 2);
+    struct resp_span value = edge_argument(edge, 2);
     struct wire_command command = {.op = rule->op, .value = value.data, .value_bytes = value.bytes};
     const char *error = set_options(edge, &command);
     if (error != NULL)
@@ -164,11 +175,11 @@ enum edge_step edge_do_set(struct edge *edge, struct edge_connection *connection
 static const char *check_keys(struct edge *edge, uint32_t stride, enum edge_event *event)
 {
     for (uint32_t i = 1; i < edge->command.argument_count; i += stride) {
-        if (!is_key(argument(edge, i))) {
+        if (!is_key(edge_argument(edge, i))) {
             *event = EDGE_KEY_SIZE;
             return ERROR_KEY;
         }
-        if (group_of(edge, argument(edge, i)) != group_of(edge, argument(edge, 1))) {
+        if (group_of(edge, edge_argument(edge, i)) != group_of(edge, edge_argument(edge, 1))) {
             *event = EDGE_CROSS_SLOT;
             return ERROR_SLOT;
         }
@@ -181,9 +192,9 @@ static enum edge_step ask_each(struct edge *edge, struct edge_connection *connec
                                bool sum)
 {
     uint32_t keys = edge->command.argument_count - 1;
-    uint16_t group = group_of(edge, argument(edge, 1));
+    uint16_t group = group_of(edge, edge_argument(edge, 1));
     for (; connection->part < keys; connection->part++) {
-        struct resp_span key = argument(edge, 1 + connection->part);
+        struct resp_span key = edge_argument(edge, 1 + connection->part);
         struct wire_command command = {.op = op, .key = key.data, .key_bytes = (uint16_t)key.bytes};
         enum edge_form form = connection->part + 1 < keys ? FORM_SUM : FORM_SUM_LAST;
         if (edge_ask(edge, connection, group, &command, sum ? form : FORM_PLAIN) == STEP_WAIT)
@@ -233,7 +244,7 @@ enum edge_step edge_do_mset(struct edge *edge, struct edge_connection *connectio
         return edge_reply_error(edge, connection, event, error);
     uint32_t at = 0;
     for (uint32_t i = 1; i < count; i += 2) {
-        struct resp_span key = argument(edge, i), value = argument(edge, i + 1);
+        struct resp_span key = edge_argument(edge, i), value = edge_argument(edge, i + 1);
         uint64_t end = (uint64_t)at + 8 + key.bytes + value.bytes;
         if (value.bytes > WIRE_VALUE_BYTES_MAX || end > WIRE_BODY_BYTES_MAX - WIRE_COMMAND_BYTES)
             return edge_reply_error(edge, connection, EDGE_VALUE_SIZE, ERROR_VALUE);
@@ -244,7 +255,7 @@ enum edge_step edge_do_mset(struct edge *edge, struct edge_connection *connectio
         at = (uint32_t)end;
     }
     struct wire_command command = {.op = rule->op, .value = edge->scratch, .value_bytes = at};
-    return edge_ask(edge, connection, group_of(edge, argument(edge, 1)), &command, FORM_PLAIN);
+    return edge_ask(edge, connection, group_of(edge, edge_argument(edge, 1)), &command, FORM_PLAIN);
 }
 
 /* ---- all keys ----------------------------------------------------------------------------------- */
@@ -269,18 +280,24 @@ enum edge_step edge_do_scan(struct edge *edge, struct edge_connection *connectio
 {
     int64_t cursor, count = SCAN_COUNT;
     struct resp_span pattern = {(const uint8_t *)"*", 1};
-    if (!resp_integer(argument(edge, 1), &cursor) || cursor < 0)
+    if (!resp_integer(edge_argument(edge, 1), &cursor) || cursor < 0)
         return edge_reply_error(edge, connection, EDGE_BAD_ARGUMENT, "-ERR invalid cursor\r\n");
-    for (uint32_t i = 2; i < edge->command.argument_count; i += 2) {
+    const char *error = NULL;
+    for (uint32_t i = 2; i < edge->command.argument_count && error == NULL; i += 2) {
         bool pair = i + 1 < edge->command.argument_count;
-        if (pair && resp_is(argument(edge, i), "MATCH"))
-            pattern = argument(edge, i + 1);
-        else if (!pair || !resp_is(argument(edge, i), "COUNT") ||
-                 !resp_integer(argument(edge, i + 1), &count) || count < 1)
-            return edge_reply_error(edge, connection, EDGE_BAD_ARGUMENT, ERROR_SYNTAX);
+        if (pair && resp_is(edge_argument(edge, i), "MATCH"))
+            pattern = edge_argument(edge, i + 1);
+        else if (!pair || !resp_is(edge_argument(edge, i), "COUNT"))
+            error = ERROR_SYNTAX;
+        else if (!resp_integer(edge_argument(edge, i + 1), &count))
+            error = ERROR_INTEGER;
+        else if (count < 1)
+            error = ERROR_SYNTAX;
     }
     if (pattern.bytes > PATTERN_MAX)
-        return edge_reply_error(edge, connection, EDGE_BAD_ARGUMENT, ERROR_SYNTAX);
+        error = "-ERR pattern is over 512 bytes\r\n";
+    if (error != NULL)
+        return edge_reply_error(edge, connection, EDGE_BAD_ARGUMENT, error);
     uint8_t value[4 + PATTERN_MAX];
     store_u32(value, (uint32_t)(count < SCAN_COUNT_MAX ? count : SCAN_COUNT_MAX));
     memcpy(value + 4, pattern.data, pattern.bytes);

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_BYTES_MAX 8u
-
 static const struct edge_command_rule rules[] = {
     {"GET", 2, WIRE_OP_GET, FORM_PLAIN, 0, edge_do_key},
     {"SET", -3, WIRE_OP_SET, FORM_PLAIN, 0, edge_do_set},
@@ -38,14 +36,27 @@ static const struct edge_command_rule rules[] = {
     {"COMMAND", -1, 0, 0, 0, edge_do_command},
     {"CLIENT", -2, 0, 0, 0, edge_do_client},
     {"CLUSTER", -2, 0, 0, 0, edge_do_cluster},
-    {"QUIT", 1, 0, 0, 0, edge_do_quit},
+    {"QUIT", -1, 0, 0, 0, edge_do_quit},
     {"QUORATE", -2, 0, 0, 0, edge_do_quorate},
 };
 _Static_assert(COUNT_OF(rules) <= EDGE_COMMANDS_MAX / 2, "the hash stays sparse");
 
-uint32_t edge_table_count(void)
+uint32_t edge_rule_count(void)
 {
     return COUNT_OF(rules);
+}
+
+const struct edge_command_rule *edge_rule(uint32_t index)
+{
+    return &rules[index];
+}
+
+void edge_rule_name(const struct edge_command_rule *rule, char name[EDGE_COMMAND_NAME_MAX + 1])
+{
+    uint32_t at = 0;
+    for (; rule->name[at] != '\0'; at++)
+        name[at] = (char)(rule->name[at] | ' ');
+    name[at] = '\0';
 }
 
 /* A name of up to eight letters as one number, whatever their case. No other byte becomes a small letter by setting
@@ -54,7 +65,7 @@ static uint64_t name_number(const void *name, uint32_t bytes)
 {
     uint64_t number = 0;
     memcpy(&number, name, bytes);
-    uint64_t case_bits = UINT64_C(0x2020202020202020) >> (8 * (NAME_BYTES_MAX - bytes));
+    uint64_t case_bits = UINT64_C(0x2020202020202020) >> (8 * (EDGE_COMMAND_NAME_MAX - bytes));
     return number | case_bits;
 }
 
@@ -75,9 +86,9 @@ void edge_table_init(struct edge *edge)
     }
 }
 
-static const struct edge_command_rule *find(const struct edge *edge, struct resp_span name)
+const struct edge_command_rule *edge_rule_find(const struct edge *edge, struct resp_span name)
 {
-    if (name.bytes == 0 || name.bytes > NAME_BYTES_MAX)
+    if (name.bytes == 0 || name.bytes > EDGE_COMMAND_NAME_MAX)
         return NULL;
     uint64_t number = name_number(name.data, name.bytes);
     for (uint32_t at = name_hash(number); edge->rules[at] != NULL;
@@ -104,11 +115,18 @@ static enum edge_step reply_unknown(struct edge *edge, struct edge_connection *c
 enum edge_step edge_reply_arity(struct edge *edge, struct edge_connection *connection,
                                 const struct edge_command_rule *rule)
 {
-    char text[128], name[NAME_BYTES_MAX + 1] = {0};
-    for (uint32_t i = 0; rule->name[i] != '\0'; i++)
-        name[i] = (char)(rule->name[i] | ' ');
+    char text[128], name[EDGE_COMMAND_NAME_MAX + 1];
+    edge_rule_name(rule, name);
     (void)snprintf(text, sizeof text, "-ERR wrong number of arguments for '%s' command\r\n", name);
     return edge_reply_error(edge, connection, EDGE_BAD_ARGUMENT, text);
+}
+
+enum edge_step edge_reply_subcommand(struct edge *edge, struct edge_connection *connection,
+                                     const struct edge_command_rule *rule)
+{
+    (void)rule;
+    return edge_reply_error(edge, connection, EDGE_BAD_ARGUMENT,
+                            "-ERR unknown subcommand or wrong number of arguments\r\n");
 }
 
 enum edge_step edge_dispatch(struct edge *edge, struct edge_connection *connection)
@@ -116,10 +134,10 @@ enum edge_step edge_dispatch(struct edge *edge, struct edge_connection *connecti
     uint32_t count = edge->command.argument_count;
     if (count == 0)
         return STEP_DONE;
-    const struct edge_command_rule *rule = find(edge, edge->command.argument[0]);
+    const struct edge_command_rule *rule = edge_rule_find(edge, edge_argument(edge, 0));
     enum edge_step step;
     if (rule == NULL)
-        step = reply_unknown(edge, connection, edge->command.argument[0]);
+        step = reply_unknown(edge, connection, edge_argument(edge, 0));
     else if (rule->arity < 0 ? count < (uint32_t)-rule->arity : count != (uint32_t)rule->arity)
         step = edge_reply_arity(edge, connection, rule);
     else

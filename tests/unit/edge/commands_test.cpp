@@ -47,8 +47,7 @@ TEST_F(Commands, Numbers)
     check({"SET", "s", "x"}, ok);
     check({"INCR", "s"}, "-ERR value is not an integer or out of range\r\n");
     check({"INCRBY", "n", "1.5"}, "-ERR value is not an integer or out of range\r\n");
-    check({"DECRBY", "n", "-9223372036854775808"},
-          "-ERR value is not an integer or out of range\r\n");
+    check({"DECRBY", "n", "-9223372036854775808"}, "-ERR decrement would overflow\r\n");
     EXPECT_EQ(count(EDGE_WRONG_TYPE), 1u);
     EXPECT_EQ(count(EDGE_BAD_ARGUMENT), 2u);
 }
@@ -70,7 +69,13 @@ TEST_F(Commands, TimeToLive)
     check({"EXPIRE", "a", "-1"}, ":1\r\n");
     EXPECT_EQ(lane().ttl["a"], -1000);
     check({"EXPIRE", "b", "5"}, ":0\r\n");
-    check({"EXPIRE", "a", "9223372036854775807"}, "-ERR invalid expire time\r\n");
+    for (const char *seconds : {"9223372036854775807", "9223372036854775", "-9223372036854775808"})
+        check({"EXPIRE", "a", seconds}, "-ERR invalid expire time in 'expire' command\r\n");
+    check({"PEXPIRE", "a", "9223372036854775807"},
+          "-ERR invalid expire time in 'pexpire' command\r\n");
+    check({"PEXPIRE", "a", "-9223372036854775808"}, ":1\r\n");
+    check({"PEXPIRE", "a", "4611686018427387904"}, ":1\r\n");
+    check({"TTL", "a"}, ":4611686018427388\r\n");
     check({"EXPIRE", "a", "x"}, "-ERR value is not an integer or out of range\r\n");
 }
 
@@ -86,8 +91,11 @@ TEST_F(Commands, SetRefusesWhatMakesNoSense)
     check({"SET", "a", "1", "PX", "9223372036854775807"},
           "-ERR invalid expire time in 'set' command\r\n");
     check({"SET", "a", "1", "EX", "5s"}, "-ERR value is not an integer or out of range\r\n");
+    check({"SET", "a", "1", "EX", "5s", "BOGUS"}, syntax); /* words first, then numbers */
     check({"SET", "a"}, "-ERR wrong number of arguments for 'set' command\r\n");
     EXPECT_EQ(lane().executed, 0u);
+    check({"SET", "a", "1", "EX", "5", "EX", "7"}, ok); /* as in Redis, the last one counts */
+    check({"TTL", "a"}, ":7\r\n");
 }
 
 TEST_F(Commands, CompareAndSwap)
@@ -194,6 +202,8 @@ TEST_F(Commands, Scan)
     check({"SCAN", "0", "COUNT", "0"}, "-ERR syntax error\r\n");
     check({"SCAN", "0", "COUNT"}, "-ERR syntax error\r\n");
     check({"SCAN", "0", "TYPE", "string"}, "-ERR syntax error\r\n");
+    check({"SCAN", "0", "COUNT", "x"}, "-ERR value is not an integer or out of range\r\n");
+    check({"SCAN", "0", "MATCH", std::string(513, '*')}, "-ERR pattern is over 512 bytes\r\n");
 }
 
 TEST_F(Commands, ScanDoesNotTrustTheLengthsInAReply)
@@ -210,30 +220,119 @@ TEST_F(Commands, OfTheConnection)
     check({"ECHO", "x"}, bulk("x"));
     check({"SELECT", "0"}, ok);
     check({"SELECT", "1"}, "-ERR DB index is out of range\r\n");
-    check({"HELLO", "3"}, "-NOPROTO unsupported protocol version\r\n");
-    check({"CLIENT", "SETNAME", "me"}, ok);
-    check({"CLIENT", "GETNAME"}, bulk("me"));
-    check({"CLIENT", "SETNAME", "a b"},
-          "-ERR Client names are up to 64 characters without blanks\r\n");
-    check({"CLIENT", "ID"}, ":1\r\n");
-    check({"CLIENT", "LIST"}, bulk("id=1 name=me db=0 resp=2\n"));
-    check({"CLIENT", "PAUSE"}, "-ERR unknown subcommand or wrong number of arguments\r\n");
-    check({"CONFIG", "GET", "save"}, "*2\r\n" + bulk("save") + bulk(""));
-    check({"CONFIG", "GET", "appendonly"}, "*2\r\n" + bulk("appendonly") + bulk("no"));
-    check({"CONFIG", "GET", "maxmemory"}, "*0\r\n");
-    check({"CONFIG", "SET", "save", ""},
-          "-ERR unknown subcommand or wrong number of arguments\r\n");
-    check({"COMMAND"}, "*0\r\n");
-    check({"COMMAND", "DOCS"}, "*0\r\n");
+    check({"SELECT", "x"}, "-ERR value is not an integer or out of range\r\n");
     check({"CLUSTER", "KEYSLOT", "foo"}, ":12182\r\n");
     check({"CLUSTER", "INFO"}, "-ERR This instance has cluster support disabled\r\n");
 }
 
 TEST_F(Commands, HelloTellsTheProtocol)
 {
-    std::string answer = exchange(*socket, multibulk({"HELLO", "2"}), std::string(120, ' '));
-    EXPECT_EQ(answer.rfind("*14\r\n+server\r\n+quorate\r\n", 0), 0u) << answer;
-    EXPECT_NE(answer.find("+proto\r\n:2\r\n"), std::string::npos);
+    const std::string hello = "*14\r\n" + bulk("server") + bulk("quorate") + bulk("version") +
+                              bulk("7.0.0") + bulk("proto") + ":2\r\n" + bulk("id") + ":1\r\n" +
+                              bulk("mode") + bulk("standalone") + bulk("role") + bulk("master") +
+                              bulk("modules") + "*0\r\n";
+    check({"HELLO"}, hello);
+    check({"HELLO", "2"}, hello);
+    check({"HELLO", "2", "setname", "me"}, hello);
+    check({"CLIENT", "GETNAME"}, bulk("me"));
+    check({"HELLO", "3"}, "-NOPROTO unsupported protocol version\r\n");
+    check({"HELLO", "x"}, "-ERR Protocol version is not an integer or out of range\r\n");
+    check({"HELLO", "2", "SETNAME", "a b"},
+          "-ERR Client names cannot contain spaces, newlines or special characters.\r\n");
+    for (const Words &words :
+         {Words{"HELLO", "2", "SETNAME"}, Words{"HELLO", "2", "AUTH", "default", "secret"},
+          Words{"HELLO", "2", "BOGUS", "x"}})
+        check(words, "-ERR Syntax error in HELLO: only SETNAME is known\r\n");
+}
+
+const std::string subcommand = "-ERR unknown subcommand or wrong number of arguments\r\n";
+
+TEST_F(Commands, ClientsHaveNames)
+{
+    check({"CLIENT", "GETNAME"}, nil);
+    check({"CLIENT", "SETNAME", "me"}, ok);
+    check({"CLIENT", "GETNAME"}, bulk("me"));
+    check({"CLIENT", "SETNAME", std::string(64, 'n')}, ok);
+    check({"CLIENT", "SETNAME", std::string(65, 'n')}, "-ERR Client names are up to 64 bytes\r\n");
+    for (const char *name : {"a b", "a\n", "\xc3\xa9", "\x7f"})
+        check({"CLIENT", "SETNAME", name},
+              "-ERR Client names cannot contain spaces, newlines or special characters.\r\n");
+    check({"CLIENT", "GETNAME"}, bulk(std::string(64, 'n')));
+    check({"CLIENT", "SETNAME", ""}, ok);
+    check({"CLIENT", "GETNAME"}, nil);
+    check({"CLIENT", "ID"}, ":1\r\n");
+    check({"CLIENT", "SETINFO", "LIB-NAME", "x"}, ok);
+    for (const Words &words :
+         {Words{"CLIENT", "PAUSE"}, Words{"CLIENT", "ID", "x"}, Words{"CLIENT", "SETNAME"}})
+        check(words, subcommand);
+    check({"CLIENT"}, "-ERR wrong number of arguments for 'client' command\r\n");
+}
+
+TEST_F(Commands, ClientsAreListed)
+{
+    auto other = connect();
+    other->send("*1\r\n$3\r\nab"); /* half a command */
+    check({"CLIENT", "SETNAME", "me"}, ok);
+    auto listed = [this](const char *what) {
+        return exchange(*socket, multibulk({"CLIENT", what}), std::string(1000, ' '));
+    };
+    std::string list = listed("LIST"), info = listed("INFO");
+    EXPECT_NE(list.find("id=1 addr=127.0.0.1:"), std::string::npos) << list;
+    EXPECT_NE(list.find(" name=me age=0 db=0 "), std::string::npos) << list;
+    EXPECT_NE(list.find("id=2 addr=127.0.0.1:"), std::string::npos) << list;
+    EXPECT_NE(list.find(" name= age=0 db=0 qbuf=10 omem=0 resp=2\n"), std::string::npos) << list;
+    EXPECT_EQ(std::count(list.begin(), list.end(), '\n'), 2 + 2);
+    EXPECT_EQ(info.find("id=2"), std::string::npos) << info;
+    EXPECT_EQ(std::count(info.begin(), info.end(), '\n'), 1 + 2);
+}
+
+TEST_F(Commands, SettingsAndCommandsAreDescribed)
+{
+    check({"CONFIG", "GET", "save"}, "*2\r\n" + bulk("save") + bulk(""));
+    check({"CONFIG", "get", "AppendOnly"}, "*2\r\n" + bulk("appendonly") + bulk("no"));
+    check({"CONFIG", "GET", "databases", "save"},
+          "*4\r\n" + bulk("save") + bulk("") + bulk("databases") + bulk("1"));
+    check({"CONFIG", "GET", "*"}, "*8\r\n" + bulk("save") + bulk("") + bulk("appendonly") +
+                                      bulk("no") + bulk("databases") + bulk("1") +
+                                      bulk("proto-max-bulk-len") + bulk("1048576"));
+    check({"CONFIG", "GET", "maxmemory"}, "*0\r\n");
+    for (const Words &words : {Words{"CONFIG", "SET", "save", ""}, Words{"CONFIG", "GET"},
+                               Words{"COMMAND", "LIST"}, Words{"COMMAND", "COUNT", "x"}})
+        check(words, subcommand);
+    check({"COMMAND", "COUNT"}, ":32\r\n");
+    check({"COMMAND", "DOCS", "get"}, "*0\r\n");
+    const std::string mset = "*6\r\n" + bulk("mset") + ":-3\r\n*1\r\n+write\r\n:1\r\n:-1\r\n:2\r\n";
+    const std::string get = "*6\r\n" + bulk("get") + ":2\r\n*1\r\n+readonly\r\n:1\r\n:1\r\n:1\r\n";
+    const std::string scan =
+        "*6\r\n" + bulk("scan") + ":-2\r\n*1\r\n+readonly\r\n:0\r\n:0\r\n:0\r\n";
+    check({"COMMAND", "INFO", "mset", "nosuch", "GET", "scan"}, "*4\r\n" + mset + nil + get + scan);
+    std::string all = exchange(*socket, multibulk({"COMMAND"}), std::string(5000, ' '));
+    EXPECT_EQ(all.rfind("*32\r\n*6\r\n", 0), 0u);
+    EXPECT_NE(all.find(mset), std::string::npos);
+    Words many = {"COMMAND", "INFO"};
+    many.resize(1024, "quorate"); /* the longest answer there is */
+    const std::string quorate =
+        "*6\r\n" + bulk("quorate") + ":-2\r\n*1\r\n+fast\r\n:0\r\n:0\r\n:0\r\n";
+    std::string expected = "*1022\r\n";
+    for (int i = 0; i < 1022; i++)
+        expected += quorate;
+    check(many, expected);
+}
+
+TEST_F(Commands, InfoHasSections)
+{
+    auto info = [this](const Words &words) {
+        return exchange(*socket, multibulk(words), std::string(3000, ' '));
+    };
+    std::string all = info({"INFO"});
+    for (const char *title : {"# Server", "# Clients", "# Memory", "# Edge", "# Node"})
+        EXPECT_NE(all.find(title), std::string::npos) << all;
+    EXPECT_EQ(info({"INFO", "clients", "SERVER"}),
+              bulk("# Server\r\nserver_name:quorate\r\nredis_version:7.0.0\r\n"
+                   "redis_mode:standalone\r\n\r\n# Clients\r\nconnected_clients:1\r\n"
+                   "maxclients:32\r\nblocked_clients:0\r\n"));
+    check({"INFO", "bogus"}, bulk(""));
+    EXPECT_EQ(info({"INFO", "everything"}).size(), all.size());
 }
 
 TEST_F(Commands, UnknownOnesAreNamedWithoutTheirControlBytes)
@@ -254,7 +353,8 @@ TEST_F(Commands, InlineFormWorks)
 
 TEST_F(Commands, QuitAnswersAndCloses)
 {
-    socket->send(multibulk({"SET", "a", "1"}) + multibulk({"QUIT"}) + multibulk({"SET", "a", "2"}));
+    socket->send(multibulk({"SET", "a", "1"}) + multibulk({"QUIT", "now"}) +
+                 multibulk({"SET", "a", "2"}));
     pump(*socket, 1000);
     EXPECT_EQ(socket->received, ok + ok);
     EXPECT_TRUE(socket->ended);

@@ -366,7 +366,7 @@ TEST_F(Limits, ThreadAnswersAndStops)
     EXPECT_GT(used_ns, 0u);
     edge_stop(edge);
     EXPECT_GE(edge_cpu_ns(edge), used_ns); /* what was burnt stays burnt */
-    edge_stop(edge); /* once more does no harm */
+    edge_stop(edge);                       /* once more does no harm */
 }
 
 } // namespace

@@ -24,17 +24,27 @@ static const char *const failure_text[FAILURE_COUNT] = {
 
 /* ---- bytes ------------------------------------------------------------------------------------ */
 
+/* False: the buffers ran out, and this connection holds the most of them. */
+static bool append(struct edge *edge, const struct edge_connection *connection,
+                   struct edge_chain *chain, const void *data, uint32_t bytes)
+{
+    while (!edge_chain_append(&edge->pool, chain, data, bytes))
+        if (!edge_make_room(edge, connection))
+            return false;
+    return true;
+}
+
 static void write_out(struct edge *edge, struct edge_connection *connection, const void *data,
                       uint32_t bytes)
 {
     if (connection->dead || bytes == 0)
         return;
-    if (!edge_chain_append(&edge->pool, &connection->output, data, bytes)) {
-        edge_count(edge, EDGE_NO_CHUNK);
-        edge_connection_kill(edge, connection);
+    if (append(edge, connection, &connection->output, data, bytes)) {
+        edge_connection_dirty(edge, connection);
         return;
     }
-    edge_connection_dirty(edge, connection);
+    edge_count(edge, EDGE_NO_CHUNK);
+    edge_connection_kill(edge, connection);
 }
 
 /* Behind the slot's inline bytes, or all of it in the stash once those are used up. */
@@ -48,7 +58,7 @@ static void keep(struct edge *edge, struct edge_slot *slot, const void *data, ui
         return;
     }
     if (slot->failure == FAILURE_NONE &&
-        !edge_chain_append(&edge->pool, &slot->stash, data, bytes)) {
+        !append(edge, &edge->connections[slot->connection], &slot->stash, data, bytes)) {
         edge_chain_drop(&edge->pool, &slot->stash);
         slot->text_bytes = 0;
         slot->failure = FAILURE_NO_CHUNK;

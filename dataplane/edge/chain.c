@@ -32,11 +32,10 @@ void edge_pool_give(struct edge_pool *pool, struct edge_chunk *chunk)
     pool->in_use--;
 }
 
-static bool chain_grow(struct edge_pool *pool, struct edge_chain *chain)
+static void chain_grow(struct edge_pool *pool, struct edge_chain *chain)
 {
     struct edge_chunk *chunk = edge_pool_take(pool);
-    if (chunk == NULL)
-        return false;
+    ENSURE(chunk != NULL);
     chunk->next = NULL;
     chunk->begin = 0;
     chunk->end = 0;
@@ -45,20 +44,26 @@ static bool chain_grow(struct edge_pool *pool, struct edge_chain *chain)
     else
         chain->last->next = chunk;
     chain->last = chunk;
-    return true;
+}
+
+/* How many chunks more `bytes` more take. */
+static uint32_t chunks_for(const struct edge_chain *chain, uint32_t bytes)
+{
+    uint32_t chunk_bytes = (uint32_t)sizeof chain->last->data;
+    uint32_t room = chain->last == NULL ? 0 : chunk_bytes - chain->last->end;
+    return bytes <= room ? 0 : (bytes - room + chunk_bytes - 1) / chunk_bytes;
 }
 
 bool edge_chain_append(struct edge_pool *pool, struct edge_chain *chain, const void *data,
                        uint32_t bytes)
 {
     const uint8_t *from = data;
+    if (chunks_for(chain, bytes) > pool->count - pool->in_use)
+        return false;
     while (bytes > 0) {
+        if (chain->last == NULL || chain->last->end == sizeof chain->last->data)
+            chain_grow(pool, chain);
         struct edge_chunk *chunk = chain->last;
-        if (chunk == NULL || chunk->end == sizeof chunk->data) {
-            if (!chain_grow(pool, chain))
-                return false;
-            chunk = chain->last;
-        }
         uint32_t part = min_u32(bytes, (uint32_t)sizeof chunk->data - chunk->end);
         memcpy(chunk->data + chunk->end, from, part);
         chunk->end += part;

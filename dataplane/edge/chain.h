@@ -46,7 +46,7 @@ void edge_pool_init(struct edge_pool *pool, void *memory, uint32_t chunks);
 struct edge_chunk *edge_pool_take(struct edge_pool *pool); /* NULL: none left */
 void edge_pool_give(struct edge_pool *pool, struct edge_chunk *chunk);
 
-/* False: the pool ran out in between; the chain then ends in the middle of `data`. */
+/* All or nothing. False: the pool has not enough chunks. */
 bool edge_chain_append(struct edge_pool *pool, struct edge_chain *chain, const void *data,
                        uint32_t bytes);
 /* Moves all of `from` behind `to`, without copying; `from` is empty afterwards. */

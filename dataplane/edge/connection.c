@@ -1,18 +1,13 @@
-/* connection.c: sockets: accept, read, parse, write, close. */
+/* connection.c: what goes in and out of one connection: read, parse, write. */
 #include "dataplane/edge/internal.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#define READS_PER_TURN   4u /* of one connection, before others get their turn */
-#define ACCEPTS_PER_TURN 64
-#define VECTORS_MAX      32
+#define READS_PER_TURN 4u /* of one connection, before others get their turn */
+#define VECTORS_MAX    32
 
 /* ---- lists ------------------------------------------------------------------------------------ */
 
@@ -34,137 +29,6 @@ void edge_connection_dirty(struct edge *edge, struct edge_connection *connection
         return;
     connection->dirty = true;
     edge->dirty[edge->dirty_count++] = connection->index;
-}
-
-/* ---- accept and close --------------------------------------------------------------------------- */
-
-static void accept_pause(struct edge *edge, bool accepting)
-{
-    struct epoll_event event = {.events = accepting ? EPOLLIN : 0, .data.u32 = EDGE_NONE};
-    edge->accepting = accepting;
-    ENSURE(epoll_ctl(edge->epoll_fd, EPOLL_CTL_MOD, edge->listen_fd, &event) == 0);
-}
-
-static void refuse(struct edge *edge, int fd)
-{
-    static const char text[] = "-ERR max number of clients reached\r\n";
-    edge_count(edge, EDGE_CONNECTIONS_FULL);
-    (void)send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-    close(fd);
-}
-
-static bool connection_open(struct edge *edge, int fd, const struct sockaddr_in *peer)
-{
-    uint32_t index = edge->connection_free;
-    struct edge_connection *connection = &edge->connections[index];
-    struct epoll_event event = {
-        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-        .data.u32 = index,
-    };
-    if (epoll_ctl(edge->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
-        return false;
-    int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    edge->connection_free = connection->next_free;
-    edge->connection_count++;
-    struct edge_order *order = connection->order;
-    memset(order, 0, edge->config.group_count * sizeof *order);
-    *connection = (struct edge_connection){
-        .fd = fd,
-        .index = index,
-        .first = EDGE_NONE,
-        .last = EDGE_NONE,
-        .writable = true,
-        .needed = 1,
-        .id = ++edge->connection_id,
-        .since_ns = edge->now_ns,
-        .peer_ip = ntohl(peer->sin_addr.s_addr),
-        .peer_port = ntohs(peer->sin_port),
-        .order = order,
-    };
-    edge_count(edge, EDGE_CONNECTION);
-    return true;
-}
-
-void edge_accept(struct edge *edge)
-{
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        struct sockaddr_in peer = {0};
-        socklen_t bytes = sizeof peer;
-        int fd = accept4(edge->listen_fd, (struct sockaddr *)&peer, &bytes,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) {
-            if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR)
-                return;
-            /* Out of descriptors or memory: the socket would stay readable and the loop would spin. */
-            edge_count(edge, EDGE_ACCEPT_FAILED);
-            accept_pause(edge, false);
-            return;
-        }
-        if (edge->connection_free == EDGE_NONE) {
-            refuse(edge, fd);
-        } else if (!connection_open(edge, fd, &peer)) {
-            edge_count(edge, EDGE_ACCEPT_FAILED);
-            close(fd);
-        }
-    }
-}
-
-static void input_release(struct edge *edge, struct edge_connection *connection)
-{
-    if (connection->input == NULL)
-        return;
-    if (connection->input_big) {
-        size_t offset = (size_t)(connection->input - edge->big_inputs);
-        edge->big_free[edge->big_free_count++] = (uint32_t)(offset / EDGE_BIG_INPUT_BYTES);
-    } else {
-        edge_pool_give(&edge->pool, (struct edge_chunk *)(void *)connection->input);
-    }
-    connection->input = NULL;
-    connection->input_big = false;
-    connection->begin = 0;
-    connection->end = 0;
-    edge->wake_stalled = true;
-}
-
-void edge_connection_kill(struct edge *edge, struct edge_connection *connection)
-{
-    if (connection->dead)
-        return;
-    connection->dead = true;
-    close(connection->fd);
-    connection->fd = -1;
-    input_release(edge, connection);
-    edge_chain_drop(&edge->pool, &connection->output);
-    for (uint32_t i = connection->first; i != EDGE_NONE;) {
-        uint32_t next = edge->slots[i].next;
-        if (edge->slots[i].state == SLOT_WAITING)
-            edge->slots[i].connection = EDGE_NONE; /* freed by its completion, which always comes */
-        else
-            edge_slot_free(edge, i);
-        i = next;
-    }
-    connection->first = EDGE_NONE;
-    connection->last = EDGE_NONE;
-    edge->graves[edge->grave_count++] = connection->index;
-    edge->wake_stalled = true; /* so that the lists let go of it */
-}
-
-void edge_connections_bury(struct edge *edge)
-{
-    uint32_t left = 0;
-    for (uint32_t i = 0; i < edge->grave_count; i++) {
-        struct edge_connection *connection = &edge->connections[edge->graves[i]];
-        if (connection->listed != LIST_NONE || connection->dirty) {
-            edge->graves[left++] = connection->index;
-            continue;
-        }
-        connection->next_free = edge->connection_free;
-        edge->connection_free = connection->index;
-        edge->connection_count--;
-    }
-    edge->grave_count = left;
 }
 
 /* ---- write ------------------------------------------------------------------------------------ */
@@ -196,6 +60,8 @@ static bool write_some(struct edge *edge, struct edge_connection *connection)
     if (written > 0) {
         edge_chain_consume(&edge->pool, &connection->output, (uint64_t)written);
         connection->unread_since_ns = 0;
+        edge->wake_stalled |=
+            connection->listed == LIST_STALLED; /* it may be that it waits for this */
         return true;
     }
     if (errno == EINTR)
@@ -218,25 +84,11 @@ void edge_connection_flush(struct edge *edge, struct edge_connection *connection
     while (connection->output.bytes != 0 && connection->writable)
         if (!write_some(edge, connection))
             break;
-    if (connection->dead)
-        return;
-    if (connection->output.bytes > edge->config.backlog_bytes_max) {
-        edge_count(edge, EDGE_BACKLOG_FULL);
-        edge_connection_kill(edge, connection);
-        return;
-    }
-    close_if_done(edge, connection);
+    if (!connection->dead)
+        close_if_done(edge, connection);
 }
 
 /* ---- read and parse ----------------------------------------------------------------------------- */
-
-static void stop_parsing(struct edge *edge, struct edge_connection *connection)
-{
-    connection->closing = true;
-    connection->half_since_ns = 0;
-    input_release(edge, connection);
-    edge_connection_dirty(edge, connection); /* it may be done already */
-}
 
 /* False: no slot for the sentence, wait. */
 static bool refuse_bytes(struct edge *edge, struct edge_connection *connection,
@@ -249,7 +101,7 @@ static bool refuse_bytes(struct edge *edge, struct edge_connection *connection,
         return false;
     edge_count(edge, (enum edge_event)(refusal - (RESP_MORE + 1)));
     if (!connection->dead)
-        stop_parsing(edge, connection);
+        edge_connection_stop(edge, connection);
     return true;
 }
 
@@ -261,11 +113,23 @@ static void note_half(struct edge *edge, struct edge_connection *connection, boo
         connection->half_since_ns = edge->now_ns;
 }
 
+/* What it waits for is not its own fault, and no time that it takes to send. */
+static void stall(struct edge *edge, struct edge_connection *connection)
+{
+    connection->half_since_ns = 0;
+    edge_connection_list(edge, connection, LIST_STALLED);
+}
+
 /* Everything that is whole in the input. False: stalled, closing or dead. */
 static bool parse_input(struct edge *edge, struct edge_connection *connection)
 {
     bool progress = false;
     while (connection->end - connection->begin >= connection->needed) {
+        if (connection->output.bytes >= edge->config.backlog_bytes_max) {
+            edge_count(edge, EDGE_BACKLOG_WAITED);
+            stall(edge, connection);
+            return false;
+        }
         enum resp_outcome outcome = resp_parse(connection->input + connection->begin,
                                                connection->end - connection->begin, &edge->command);
         if (outcome == RESP_MORE) {
@@ -277,21 +141,21 @@ static bool parse_input(struct edge *edge, struct edge_connection *connection)
         if (connection->dead)
             return false;
         if (waits) {
-            connection->half_since_ns = 0; /* not its fault */
-            edge_connection_list(edge, connection, LIST_STALLED);
+            stall(edge, connection);
             return false;
         }
         if (connection->closing) {
-            stop_parsing(edge, connection);
+            edge_connection_stop(edge, connection);
             return false;
         }
         connection->begin += edge->command.bytes;
         connection->needed = 1;
         progress = true;
     }
+    connection->stall_since_ns = 0;
     note_half(edge, connection, progress);
     if (connection->begin == connection->end)
-        input_release(edge, connection);
+        edge_input_release(edge, connection);
     return true;
 }
 
@@ -304,7 +168,7 @@ static bool input_grow(struct edge *edge, struct edge_connection *connection)
     uint8_t *big = edge->big_inputs + (size_t)index * EDGE_BIG_INPUT_BYTES;
     uint32_t left = connection->end - connection->begin;
     memcpy(big, connection->input + connection->begin, left);
-    input_release(edge, connection);
+    edge_input_release(edge, connection);
     connection->input = big;
     connection->input_big = true;
     connection->input_bytes_max = EDGE_BIG_INPUT_BYTES;
@@ -316,7 +180,9 @@ static bool input_grow(struct edge *edge, struct edge_connection *connection)
 static bool input_room(struct edge *edge, struct edge_connection *connection)
 {
     if (connection->input == NULL) {
-        connection->input = (uint8_t *)edge_pool_take(&edge->pool);
+        do
+            connection->input = (uint8_t *)edge_pool_take(&edge->pool);
+        while (connection->input == NULL && edge_make_room(edge, connection));
         connection->input_bytes_max = EDGE_CHUNK_BYTES;
         return connection->input != NULL;
     }
@@ -337,10 +203,12 @@ static bool read_input(struct edge *edge, struct edge_connection *connection)
 {
     if (!input_room(edge, connection)) {
         edge_count(edge, EDGE_INPUT_WAITED);
-        connection->half_since_ns = 0; /* not its fault */
-        edge_connection_list(edge, connection, LIST_STALLED);
+        if (connection->room_since_ns == 0)
+            connection->room_since_ns = edge->now_ns;
+        stall(edge, connection);
         return false;
     }
+    connection->room_since_ns = 0;
     uint32_t room = connection->input_bytes_max - connection->end;
     ssize_t bytes = recv(connection->fd, connection->input + connection->end, room, MSG_DONTWAIT);
     if (bytes > 0) {
@@ -351,11 +219,11 @@ static bool read_input(struct edge *edge, struct edge_connection *connection)
     }
     connection->readable = false;
     if (bytes == 0) {
-        stop_parsing(edge, connection); /* it may still want its answers */
+        edge_connection_stop(edge, connection); /* it may still want its answers */
     } else if (errno == EAGAIN || errno == EINTR) {
         connection->readable = errno == EINTR;
         if (connection->begin == connection->end)
-            input_release(edge, connection);
+            edge_input_release(edge, connection);
     } else {
         edge_count(edge, EDGE_CONNECTION_LOST);
         edge_connection_kill(edge, connection);
@@ -398,37 +266,5 @@ void edge_connection_event(struct edge *edge, struct edge_connection *connection
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) {
         connection->readable = true;
         edge_connection_list(edge, connection, LIST_READY);
-    }
-}
-
-/* ---- what is due once per second ------------------------------------------------------------------ */
-
-static void close_half_sent(struct edge *edge, struct edge_connection *connection)
-{
-    static const char text[] = "-ERR Protocol error: command was half sent for too long\r\n";
-    if (edge_reply(edge, connection, text, sizeof text - 1) == STEP_WAIT)
-        return; /* in the next second, then */
-    edge_count(edge, EDGE_HALF_SENT);
-    if (!connection->dead)
-        stop_parsing(edge, connection);
-}
-
-void edge_connections_second(struct edge *edge)
-{
-    if (!edge->accepting)
-        accept_pause(edge, true);
-    edge->wake_stalled = true; /* those that have waited too long are told so */
-    for (uint32_t i = 0; i < edge->config.connections_max; i++) {
-        struct edge_connection *connection = &edge->connections[i];
-        if (connection->fd < 0)
-            continue;
-        if (connection->unread_since_ns != 0 &&
-            edge->now_ns - connection->unread_since_ns >= edge->config.unread_ns) {
-            edge_count(edge, EDGE_UNREAD);
-            edge_connection_kill(edge, connection);
-        } else if (connection->half_since_ns != 0 &&
-                   edge->now_ns - connection->half_since_ns >= edge->config.half_sent_ns) {
-            close_half_sent(edge, connection);
-        }
     }
 }

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
@@ -212,8 +213,9 @@ static bool open_sockets(struct edge *edge)
     int on = 1;
     edge->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     edge->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    edge->spare_fd = fcntl(edge->wake_fd, F_DUPFD_CLOEXEC, 0);
     edge->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (edge->epoll_fd < 0 || edge->wake_fd < 0 || edge->listen_fd < 0 ||
+    if (edge->epoll_fd < 0 || edge->spare_fd < 0 || edge->listen_fd < 0 ||
         setsockopt(edge->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(edge->listen_fd, (struct sockaddr *)&address, sizeof address) != 0 ||
         listen(edge->listen_fd, LISTEN_BACKLOG) != 0 ||
@@ -235,7 +237,8 @@ struct edge *edge_init(void *memory, const struct edge_config *config, char erro
         return NULL;
     }
     struct edge *edge = memory;
-    *edge = (struct edge){.config = *config, .epoll_fd = -1, .listen_fd = -1, .wake_fd = -1};
+    *edge = (struct edge){
+        .config = *config, .epoll_fd = -1, .listen_fd = -1, .wake_fd = -1, .spare_fd = -1};
     for (uint16_t lane = 0; lane < config->lane_count; lane++)
         ENSURE(config->duct[lane] != NULL);
     carve(edge, &layout);
@@ -258,6 +261,7 @@ void edge_fini(struct edge *edge)
     edge_carrier_fini(edge);
     close_descriptor(&edge->listen_fd);
     close_descriptor(&edge->wake_fd);
+    close_descriptor(&edge->spare_fd);
     close_descriptor(&edge->epoll_fd);
 }
 

@@ -21,8 +21,10 @@
  *   edge_cpu_ns from any.
  * Time: passed to edge_poll; the thread reads CLOCK_MONOTONIC once per turn.
  * Limits: EDGE_CONNECTIONS_MAX connections; EDGE_SESSIONS_MAX sessions of CLIENT_WINDOW_MAX commands per group. Half a
- *   command may lie for half_sent_ns; answers may wait for their reader up to backlog_bytes_max, and unread_ns without
- *   one byte taken; commands: see resp.h.
+ *   command may lie for half_sent_ns. Beyond backlog_bytes_max of answers nothing more is parsed until some are read;
+ *   a client that takes no byte of that many for a second, or of fewer for unread_ns, is closed. When chunks run out,
+ *   the connection whose answers hold the most is closed. A command waits for an input buffer up to deadline_ns.
+ *   Commands: see resp.h.
  * Refusals: an error to the client, by name, and a counter: edge_events.def.
  * Cost: per SET with pipelining, parse to answer: not measured.
  */

@@ -1,6 +1,6 @@
 /* internal.h: what the parts of the edge share. For this folder alone.
  *
- * Shape: edge.c turns, connection.c reads and writes sockets, table.c finds the handler of a command, keys.c,
+ * Shape: edge.c turns, guests.c accepts and closes, connection.c reads and writes sockets, table.c finds the handler of a command, keys.c,
  * server.c and about.c handle, ask.c submits and keeps order, answer.c makes replies of results, carrier.c moves frames.
  * Memory, threads, time, limits: see edge.h. Refusals: here and there a bool; the counters are edge_events.def.
  */
@@ -117,6 +117,7 @@ struct edge_connection {
     uint32_t last;
     uint64_t unread_since_ns; /* 0: the socket takes answers */
     uint64_t half_since_ns;   /* 0: no incomplete command in the input */
+    uint64_t room_since_ns;   /* 0: not waiting for an input buffer    */
     uint64_t stall_since_ns;  /* 0: not waiting for room or order      */
     uint64_t id;
     uint64_t since_ns;
@@ -152,6 +153,7 @@ struct edge {
     struct epoll_event events[EDGE_EVENTS_PER_TURN];
     int listen_fd;
     int wake_fd;
+    int spare_fd; /* given up to refuse a connection when there are no more */
     uint16_t port;
     bool accepting;
     bool wake_stalled; /* something became free: whoever waits shall try again */
@@ -286,15 +288,23 @@ void edge_carrier_fini(struct edge *edge);
 
 /* ---- connection.c ----------------------------------------------------------------------------- */
 
-void edge_accept(struct edge *edge);
 void edge_connection_event(struct edge *edge, struct edge_connection *connection, uint32_t events);
 /* Parses and reads as far as it goes. */
 void edge_connection_run(struct edge *edge, struct edge_connection *connection);
 void edge_connection_flush(struct edge *edge, struct edge_connection *connection);
-void edge_connection_kill(struct edge *edge, struct edge_connection *connection);
 void edge_connection_dirty(struct edge *edge, struct edge_connection *connection);
 void edge_connection_list(struct edge *edge, struct edge_connection *connection,
                           enum connection_list list);
+
+/* ---- guests.c --------------------------------------------------------------------------------- */
+
+void edge_accept(struct edge *edge);
+void edge_input_release(struct edge *edge, struct edge_connection *connection);
+/* Nothing more is parsed; closed once all is answered and written. */
+void edge_connection_stop(struct edge *edge, struct edge_connection *connection);
+void edge_connection_kill(struct edge *edge, struct edge_connection *connection);
+/* Out of buffers: whoever holds the most loses them. False: that is `connection` itself, or nobody holds any. */
+bool edge_make_room(struct edge *edge, const struct edge_connection *connection);
 void edge_connections_second(struct edge *edge); /* what is due once per second */
 void edge_connections_bury(struct edge *edge);   /* indexes of the dead become free */
 

@@ -273,10 +273,7 @@ TEST_F(Commands, ClientsAreListed)
     auto other = connect();
     other->send("*1\r\n$3\r\nab"); /* half a command */
     check({"CLIENT", "SETNAME", "me"}, ok);
-    auto listed = [this](const char *what) {
-        return exchange(*socket, multibulk({"CLIENT", what}), std::string(1000, ' '));
-    };
-    std::string list = listed("LIST"), info = listed("INFO");
+    std::string list = ask(*socket, {"CLIENT", "LIST"}), info = ask(*socket, {"CLIENT", "INFO"});
     EXPECT_NE(list.find("id=1 addr=127.0.0.1:"), std::string::npos) << list;
     EXPECT_NE(list.find(" name=me age=0 db=0 "), std::string::npos) << list;
     EXPECT_NE(list.find("id=2 addr=127.0.0.1:"), std::string::npos) << list;
@@ -306,7 +303,7 @@ TEST_F(Commands, SettingsAndCommandsAreDescribed)
     const std::string scan =
         "*6\r\n" + bulk("scan") + ":-2\r\n*1\r\n+readonly\r\n:0\r\n:0\r\n:0\r\n";
     check({"COMMAND", "INFO", "mset", "nosuch", "GET", "scan"}, "*4\r\n" + mset + nil + get + scan);
-    std::string all = exchange(*socket, multibulk({"COMMAND"}), std::string(5000, ' '));
+    std::string all = ask(*socket, {"COMMAND"});
     EXPECT_EQ(all.rfind("*32\r\n*6\r\n", 0), 0u);
     EXPECT_NE(all.find(mset), std::string::npos);
     Words many = {"COMMAND", "INFO"};
@@ -321,18 +318,15 @@ TEST_F(Commands, SettingsAndCommandsAreDescribed)
 
 TEST_F(Commands, InfoHasSections)
 {
-    auto info = [this](const Words &words) {
-        return exchange(*socket, multibulk(words), std::string(3000, ' '));
-    };
-    std::string all = info({"INFO"});
+    std::string all = ask(*socket, {"INFO"});
     for (const char *title : {"# Server", "# Clients", "# Memory", "# Edge", "# Node"})
         EXPECT_NE(all.find(title), std::string::npos) << all;
-    EXPECT_EQ(info({"INFO", "clients", "SERVER"}),
-              bulk("# Server\r\nserver_name:quorate\r\nredis_version:7.0.0\r\n"
-                   "redis_mode:standalone\r\n\r\n# Clients\r\nconnected_clients:1\r\n"
-                   "maxclients:32\r\nblocked_clients:0\r\n"));
+    check({"INFO", "clients", "SERVER"},
+          bulk("# Server\r\nserver_name:quorate\r\nredis_version:7.0.0\r\n"
+               "redis_mode:standalone\r\n\r\n# Clients\r\nconnected_clients:1\r\n"
+               "maxclients:32\r\nblocked_clients:0\r\n"));
     check({"INFO", "bogus"}, bulk(""));
-    EXPECT_EQ(info({"INFO", "everything"}).size(), all.size());
+    EXPECT_EQ(ask(*socket, {"INFO", "everything"}).size(), all.size());
 }
 
 TEST_F(Commands, UnknownOnesAreNamedWithoutTheirControlBytes)
@@ -402,7 +396,7 @@ TEST_F(Node, IsAskedWhatItAloneKnows)
     ASSERT_EQ(asked.size(), 4u);
     EXPECT_EQ(asked[0].question, EDGE_ASK_STATUS);
     EXPECT_EQ(asked[3].argument, "00ff 1=a,2=b");
-    std::string info = exchange(*socket, multibulk({"INFO"}), std::string(500, ' '));
+    std::string info = ask(*socket, {"INFO"});
     EXPECT_NE(info.find("connected_clients:1\r\n"), std::string::npos);
     EXPECT_NE(info.find("unknown_command:0\r\n"), std::string::npos);
     EXPECT_NE(info.find("from the\nnode"), std::string::npos);

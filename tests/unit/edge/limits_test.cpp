@@ -1,6 +1,8 @@
 /* Deadlines, bounds, and clients that misbehave. */
 #include "tests/unit/edge/edge_fixture.hpp"
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <thread>
 
 namespace
@@ -127,6 +129,31 @@ TEST_F(Limits, TooManyConnectionsAreToldSo)
     EXPECT_EQ(exchange(*fourth, multibulk({"PING"}), "+PONG\r\n"), "+PONG\r\n");
 }
 
+TEST_F(Limits, WithoutDescriptorsWhoeverComesIsToldSo)
+{
+    start();
+    auto first = connect();
+    int free_fd = fcntl(0, F_DUPFD_CLOEXEC, 0); /* the lowest that is free: what the client gets */
+    ASSERT_GE(free_fd, 0);
+    close(free_fd);
+    rlimit before, tight;
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    tight = before;
+    tight.rlim_cur = static_cast<rlim_t>(free_fd) + 1;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    Socket second_socket(edge_port(edge));
+    turn();
+    second_socket.pull();
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_EQ(second_socket.received, "-ERR max number of clients reached\r\n");
+    EXPECT_TRUE(second_socket.ended);
+    EXPECT_EQ(count(EDGE_ACCEPT_FAILED), 1u);
+    EXPECT_EQ(count(EDGE_CONNECTIONS_FULL), 1u);
+    EXPECT_EQ(exchange(*first, multibulk({"PING"}), "+PONG\r\n"), "+PONG\r\n");
+    auto third = connect();
+    EXPECT_EQ(exchange(*third, multibulk({"PING"}), "+PONG\r\n"), "+PONG\r\n");
+}
+
 TEST_F(Limits, HalfACommandIsWaitedForTenSecondsOnly)
 {
     start();
@@ -172,6 +199,22 @@ TEST_F(Limits, BytesThatAreNoProtocolEndTheConnectionAfterItsAnswers)
     EXPECT_EQ(count(EDGE_JUNK), 1u);
 }
 
+TEST_F(Limits, NegativeLengthIsRefusedWhereverTheStreamIsCut)
+{
+    start();
+    const std::string bytes = "*1\r\n$-5\r\n";
+    for (size_t cut = 1; cut < bytes.size(); cut++) {
+        auto socket = connect();
+        socket->send(bytes.substr(0, cut));
+        turn();
+        socket->send(bytes.substr(cut));
+        pump(*socket, 1000, 50);
+        EXPECT_EQ(socket->received, "-ERR Protocol error: negative length\r\n") << cut;
+        EXPECT_TRUE(socket->ended);
+        EXPECT_EQ(count(EDGE_NEGATIVE_LENGTH), cut);
+    }
+}
+
 TEST_F(Limits, EachParserRefusalHasItsCounter)
 {
     start();
@@ -182,6 +225,8 @@ TEST_F(Limits, EachParserRefusalHasItsCounter)
         {"*1025\r\n", EDGE_TOO_MANY_ARGUMENTS},
         {"*-2\r\n", EDGE_NEGATIVE_LENGTH},
         {"*1\r\n$1114113\r\n", EDGE_BULK_TOO_BIG},
+        {"*2\r\n$1114112\r\n" + std::string(1114112, 'x') + "\r\n$1114112\r\n",
+         EDGE_COMMAND_TOO_BIG},
         {"*1\r\nx", EDGE_JUNK},
         {std::string(8192, 'a'), EDGE_INLINE_TOO_LONG},
         {"a '", EDGE_INLINE_QUOTES},
@@ -190,8 +235,8 @@ TEST_F(Limits, EachParserRefusalHasItsCounter)
     for (const auto &one : cases) {
         auto socket = connect();
         socket->send(one.bytes);
-        pump(*socket, 1000, 50);
-        EXPECT_TRUE(socket->ended) << one.bytes;
+        pump(*socket, 1000, 500);
+        EXPECT_TRUE(socket->ended) << one.bytes.substr(0, 40);
         EXPECT_EQ(count(one.event), 1u) << edge_event_name(one.event);
         EXPECT_NE(socket->received.find(edge_event_sentence(one.event)), std::string::npos)
             << socket->received;
@@ -210,19 +255,100 @@ TEST_F(Limits, ClientThatStopsSendingStillGetsItsAnswers)
     EXPECT_TRUE(socket->ended);
 }
 
-TEST_F(Limits, ClientThatDoesNotReadIsDropped)
+TEST_F(Limits, ClientThatReadsNoneOfManyAnswersIsDropped)
 {
     config.backlog_bytes_max = 4 << 20;
+    config.chunks = 8192;
     start();
     lane().table[0]["big"] = std::string(1 << 20, 'x');
     auto socket = connect();
     for (int i = 0; i < 64; i++)
         socket->send(multibulk({"GET", "big"}));
-    for (int i = 0; i < 3000 && count(EDGE_BACKLOG_FULL) == 0; i++)
+    for (int i = 0; i < 3000; i++)
         turn();
+    EXPECT_EQ(count(EDGE_BACKLOG_FULL), 0u); /* it may still read them */
+    for (int i = 0; i < 3; i++)
+        turn(second);
     EXPECT_EQ(count(EDGE_BACKLOG_FULL), 1u);
     auto other = connect();
     EXPECT_EQ(exchange(*other, multibulk({"PING"}), "+PONG\r\n"), "+PONG\r\n");
+}
+
+TEST_F(Limits, ClientThatReadsLateIsWaitedFor)
+{
+    config.backlog_bytes_max = 1 << 20;
+    start();
+    auto socket = connect();
+    std::string text(10000, 'x'), expected;
+    for (int i = 0; i < 2000; i++) { /* more than the kernel and the backlog hold */
+        socket->send(multibulk({"ECHO", text}));
+        expected += bulk(text);
+    }
+    for (int i = 0; i < 3000; i++) {
+        socket->push();
+        turn();
+    }
+    EXPECT_GT(count(EDGE_BACKLOG_WAITED), 0u);
+    EXPECT_FALSE(socket->all_sent());
+    pump(*socket, expected.size());
+    EXPECT_TRUE(socket->received == expected);
+    EXPECT_EQ(count(EDGE_BACKLOG_FULL), 0u);
+}
+
+TEST_F(Limits, WhenBuffersRunOutOnlyTheGreediestIsDropped)
+{
+    config.chunks = 256;
+    start();
+    auto greedy = connect(), modest = connect();
+    std::string text(10000, 'x');
+    auto buffers_used = [&] {
+        std::string info = ask(*modest, {"INFO", "memory"});
+        return std::stoi(info.substr(info.find("used:") + 5));
+    };
+    while (buffers_used() < 240) {
+        for (int i = 0; i < 8; i++)
+            greedy->send(multibulk({"ECHO", text}));
+        turn();
+    }
+    ASSERT_EQ(count(EDGE_NO_CHUNK), 0u);
+    std::string more(400000, 'm');
+    EXPECT_TRUE(exchange(*modest, multibulk({"ECHO", more}), bulk(more)) == bulk(more));
+    EXPECT_EQ(count(EDGE_NO_CHUNK), 1u);
+    pump(*greedy, SIZE_MAX, 100);
+    EXPECT_TRUE(greedy->ended);
+}
+
+TEST_F(Limits, MillionCommandsAtOnceAreAnsweredBeforeAnyAnswerIsRead)
+{
+    start();
+    auto socket = connect();
+    std::string stream, expected;
+    for (int i = 0; i < 1000000; i++) {
+        stream += "*1\r\n$4\r\nPING\r\n";
+        expected += "+PONG\r\n";
+    }
+    socket->send(stream);
+    for (int i = 0; i < 10000 && !socket->all_sent(); i++) {
+        turn();
+        socket->push();
+    }
+    EXPECT_TRUE(socket->all_sent());
+    pump(*socket, expected.size());
+    EXPECT_TRUE(socket->received == expected);
+}
+
+TEST_F(Limits, ClientThatBreaksOffIsCounted)
+{
+    start();
+    lane().table[0]["big"] = std::string(1 << 20, 'x');
+    auto socket = connect();
+    for (int i = 0; i < 8; i++)
+        socket->send(multibulk({"GET", "big"}));
+    for (int i = 0; i < 200; i++)
+        turn();
+    socket->reset();
+    turn();
+    EXPECT_EQ(count(EDGE_CONNECTION_LOST), 1u);
 }
 
 TEST_F(Limits, ClientThatStopsReadingForAMinuteIsDropped)
@@ -279,6 +405,60 @@ TEST_F(Limits, BigCommandsWaitForABigBuffer)
     EXPECT_EQ(first->received, "+OK\r\n");
     EXPECT_EQ(second_socket->received, "+OK\r\n");
     EXPECT_EQ(lane().table[0]["b"].size(), 300000u);
+}
+
+TEST_F(Limits, BigCommandThatGetsNoBufferIsToldSo)
+{
+    config.big_inputs = 1;
+    start();
+    auto first = connect(), second_socket = connect();
+    std::string big = multibulk({"SET", "a", std::string(300000, 'a')});
+    first->send(big.substr(0, 200000));
+    for (int i = 0; i < 20; i++)
+        turn();
+    second_socket->send(multibulk({"PING"}) + big);
+    turn_for(*second_socket, config.deadline_ns + second);
+    EXPECT_EQ(
+        second_socket->received,
+        "+PONG\r\n-TRYAGAIN not executed: no buffer came free for a command of this size\r\n");
+    EXPECT_TRUE(second_socket->ended);
+    EXPECT_EQ(count(EDGE_NO_INPUT), 1u);
+    turn_for(*first, config.half_sent_ns);
+    EXPECT_EQ(count(EDGE_HALF_SENT), 1u);
+    auto third = connect();
+    third->send(big);
+    pump(*third, 5);
+    EXPECT_EQ(third->received, "+OK\r\n");
+}
+
+/* A wait that ended in -TRYAGAIN is over: the next command has all of its own time. */
+TEST_F(Limits, EachWaitHasItsOwnDeadline)
+{
+    config.sessions = 1;
+    start();
+    auto greedy = connect(), socket = connect();
+    EXPECT_EQ(exchange(*socket, multibulk({"SET", "a", "0"}), "+OK\r\n"), "+OK\r\n");
+    lane().silent = true;
+    for (uint32_t i = 0; i < 2 * CLIENT_WINDOW_MAX; i++)
+        greedy->send(multibulk({"SET", "b", "1"}));
+    turn();
+    socket->send(multibulk({"SET", "a", "1"}));
+    turn_for(*socket, config.deadline_ns + second / 2);
+    EXPECT_EQ(std::exchange(socket->received, ""),
+              "-TRYAGAIN not executed: no answer from the leader in time\r\n");
+    turn_for(*greedy, 10 * second);
+    lane().silent = false;
+    lane().hold_percent = 100;
+    for (uint32_t i = 0; i < 2 * CLIENT_WINDOW_MAX; i++)
+        greedy->send(multibulk({"SET", "b", "1"}));
+    turn();
+    socket->send(multibulk({"SET", "a", "2"}));
+    uint64_t waited = count(EDGE_WINDOW_WAITED);
+    turn();
+    EXPECT_GT(count(EDGE_WINDOW_WAITED), waited);
+    lane().hold_percent = 0;
+    pump(*socket, 5);
+    EXPECT_EQ(socket->received, "+OK\r\n");
 }
 
 TEST_F(Limits, ClientsThatVanishLeaveNothingBehind)

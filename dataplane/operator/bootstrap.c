@@ -27,8 +27,7 @@ static bool ask_incarnation(struct candidate *node)
         if (node->id != 0 && node->incarnation != 0 && *end == '\0')
             return true;
     }
-    (void)fprintf(stderr, "quorate: %s: does not say its incarnation: %s\n", node->endpoint,
-                  reply.text);
+    operator_complain(node->endpoint, "does not say its incarnation: %s", reply.text);
     return false;
 }
 
@@ -43,8 +42,7 @@ static bool ask_cluster(struct candidate *node)
     bool clear = cluster != NULL && end != cluster && *end == '\0';
     json_decref(status);
     if (!clear)
-        (void)fprintf(stderr, "quorate: %s: does not say whether it is in a cluster\n",
-                      node->endpoint);
+        operator_complain(node->endpoint, "does not say whether it is in a cluster");
     return clear;
 }
 
@@ -73,16 +71,14 @@ static bool binds_all(struct candidate *node, const struct candidate *nodes, uin
     for (uint32_t i = 0; all && i < count; i++) {
         all = bound_incarnation(members, nodes[i].id) == nodes[i].incarnation;
         if (!all)
-            (void)fprintf(
-                stderr,
-                "quorate: %s: node %u is not the member that the cluster was made with: it "
-                "has lost its log; replacement comes with durable membership; nothing was "
-                "changed\n",
-                nodes[i].endpoint, nodes[i].id);
+            operator_complain(nodes[i].endpoint,
+                              "node %u is not the member that the cluster was made with: it has "
+                              "lost its log; replacement comes with durable membership; nothing "
+                              "was changed",
+                              nodes[i].id);
     }
     if (json_array_size(members) != count)
-        (void)fprintf(stderr, "quorate: %s: its cluster has other members; nothing was changed\n",
-                      node->endpoint);
+        operator_complain(node->endpoint, "its cluster has other members; nothing was changed");
     json_decref(members);
     return all;
 }
@@ -94,29 +90,29 @@ static int by_id(const void *a, const void *b)
 }
 
 /* All must answer, with different ids, and none may be in another cluster. */
-static int check(struct candidate *nodes, uint32_t count, uint64_t wanted)
+static int check(const struct operator_options *options, struct candidate *nodes, uint32_t count,
+                 uint64_t wanted)
 {
     for (uint32_t i = 0; i < count; i++) {
         const char *why;
-        if (!operator_open(&nodes[i].connection, nodes[i].endpoint, &why)) {
-            (void)fprintf(stderr, "quorate: %s: %s; nothing was changed\n", nodes[i].endpoint, why);
+        if (!operator_open(&nodes[i].connection, nodes[i].endpoint, options->timeout_ms, &why)) {
+            operator_complain(nodes[i].endpoint, "%s; nothing was changed", why);
             return EX_UNAVAILABLE;
         }
         if (!ask_incarnation(&nodes[i]) || !ask_cluster(&nodes[i]))
             return EX_UNAVAILABLE;
         if (nodes[i].cluster != 0 && nodes[i].cluster != wanted) {
-            (void)fprintf(stderr,
-                          "quorate: %s: node %u is in cluster %016" PRIx64
-                          " already; nothing was changed\n",
-                          nodes[i].endpoint, nodes[i].id, nodes[i].cluster);
+            operator_complain(nodes[i].endpoint,
+                              "node %u is in cluster %016" PRIx64 " already; nothing was changed",
+                              nodes[i].id, nodes[i].cluster);
             return EX_DATAERR;
         }
     }
     qsort(nodes, count, sizeof *nodes, by_id);
     for (uint32_t i = 1; i < count; i++)
         if (nodes[i].id == nodes[i - 1].id) {
-            (void)fprintf(stderr, "quorate: %s and %s are both node %u; nothing was changed\n",
-                          nodes[i - 1].endpoint, nodes[i].endpoint, nodes[i].id);
+            operator_complain(nodes[i].endpoint, "node %u, as %s is; nothing was changed",
+                              nodes[i].id, nodes[i - 1].endpoint);
             return EX_DATAERR;
         }
     for (uint32_t i = 0; i < count; i++)
@@ -163,18 +159,17 @@ static int tell(const struct operator_options *options, struct candidate *nodes,
         }
         struct operator_reply reply = operator_ask(&nodes[i].connection, 4, words);
         if (reply.type != REPLY_TEXT && reply.type != REPLY_STATUS) {
-            (void)fprintf(stderr, "quorate: %s: %s\n", nodes[i].endpoint, reply.text);
+            operator_complain(nodes[i].endpoint, "%s", reply.text);
             failed++;
             continue;
         }
         say(options, &nodes[i], cluster, "bootstrapped");
     }
     if (failed != 0) {
-        (void)fprintf(
-            stderr,
-            "quorate: %u of %u nodes were not reached: mend them, then run bootstrap again "
-            "with --cluster %s\n",
-            failed, count, name);
+        operator_complain(NULL,
+                          "%u of %u nodes were not reached: mend them, then run bootstrap again "
+                          "with --cluster %s",
+                          failed, count, name);
         return EX_TEMPFAIL;
     }
     if (options->output != OUTPUT_JSON)
@@ -189,9 +184,9 @@ int operator_bootstrap(const struct operator_options *options)
     uint32_t count = options->endpoint_count;
     for (uint32_t i = 0; i < count; i++)
         nodes[i] = (struct candidate){.endpoint = options->endpoint[i], .connection.fd = -1};
-    int code = check(nodes, count, cluster);
+    int code = check(options, nodes, count, cluster);
     if (code == EX_OK && !draw(&cluster)) {
-        (void)fprintf(stderr, "quorate: the kernel gives no random number\n");
+        operator_complain(NULL, "the kernel gives no random number");
         code = EX_OSERR;
     }
     if (code == EX_OK)

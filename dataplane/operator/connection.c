@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- open ------------------------------------------------------------------------------------- */
@@ -24,23 +27,32 @@ static bool split_endpoint(const char *endpoint, char *host, char *port)
     return true;
 }
 
-static bool wait_until(int fd, short events, int timeout_ms)
+static int64_t now_ms(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool wait_until(int fd, short events, int64_t until_ms)
 {
     struct pollfd waiting = {.fd = fd, .events = events};
     int found;
-    do
-        found = poll(&waiting, 1, timeout_ms);
-    while (found < 0 && errno == EINTR);
+    do {
+        int64_t left_ms = until_ms - now_ms();
+        found = poll(&waiting, 1, left_ms > 0 ? (int)left_ms : 0);
+    } while (found < 0 && errno == EINTR);
     if (found == 0)
         errno = ETIMEDOUT;
     return found > 0;
 }
 
-static bool connect_within(int fd, const struct addrinfo *address)
+static bool connect_within(int fd, const struct addrinfo *address, uint32_t timeout_ms)
 {
     if (connect(fd, address->ai_addr, address->ai_addrlen) == 0)
         return true;
-    if (errno != EINPROGRESS || !wait_until(fd, POLLOUT, OPERATOR_CONNECT_MS))
+    if (errno != EINPROGRESS ||
+        !wait_until(fd, POLLOUT, now_ms() + min_u32(timeout_ms, OPERATOR_CONNECT_MS)))
         return false;
     int error = 0;
     socklen_t bytes = sizeof error;
@@ -50,12 +62,13 @@ static bool connect_within(int fd, const struct addrinfo *address)
     return false;
 }
 
-bool operator_open(struct operator_connection *connection, const char *endpoint, const char **why)
+bool operator_open(struct operator_connection *connection, const char *endpoint,
+                   uint32_t timeout_ms, const char **why)
 {
     char host[OPERATOR_ENDPOINT_MAX], port[OPERATOR_ENDPOINT_MAX];
     struct addrinfo *found = NULL;
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    *connection = (struct operator_connection){.fd = -1};
+    *connection = (struct operator_connection){.fd = -1, .timeout_ms = timeout_ms};
     if (!split_endpoint(endpoint, host, port)) {
         *why = "an endpoint is HOST:PORT";
         return false;
@@ -67,7 +80,7 @@ bool operator_open(struct operator_connection *connection, const char *endpoint,
     }
     for (const struct addrinfo *a = found; a != NULL && connection->fd < 0; a = a->ai_next) {
         connection->fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (connection->fd >= 0 && !connect_within(connection->fd, a)) {
+        if (connection->fd >= 0 && !connect_within(connection->fd, a, timeout_ms)) {
             int error = errno;
             close(connection->fd);
             connection->fd = -1;
@@ -78,6 +91,9 @@ bool operator_open(struct operator_connection *connection, const char *endpoint,
     *why = connection->fd < 0 ? strerrordesc_np(errno) : "";
     if (connection->fd < 0)
         return false;
+    int on =
+        1; /* a command leaves in pieces, which must not wait for each other's acknowledgement */
+    (void)setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     connection->buffer = malloc(OPERATOR_TEXT_MAX);
     if (connection->buffer == NULL) {
         *why = "out of memory";
@@ -97,31 +113,32 @@ void operator_close(struct operator_connection *connection)
 
 /* ---- ask -------------------------------------------------------------------------------------- */
 
-static bool send_all(int fd, const char *data, size_t bytes)
+static bool send_all(const struct operator_connection *connection, const char *data, size_t bytes)
 {
     while (bytes > 0) {
-        ssize_t sent = send(fd, data, bytes, MSG_NOSIGNAL);
+        ssize_t sent = send(connection->fd, data, bytes, MSG_NOSIGNAL);
         if (sent > 0) {
             data += sent;
             bytes -= (size_t)sent;
-        } else if (errno != EINTR &&
-                   (errno != EAGAIN || !wait_until(fd, POLLOUT, OPERATOR_ANSWER_MS))) {
+        } else if (errno != EINTR && (errno != EAGAIN ||
+                                      !wait_until(connection->fd, POLLOUT, connection->until_ms))) {
             return false;
         }
     }
     return true;
 }
 
-static bool send_command(int fd, uint32_t count, const char *const *words)
+static bool send_command(const struct operator_connection *connection, uint32_t count,
+                         const char *const *words)
 {
     char head[32];
     int bytes = snprintf(head, sizeof head, "*%u\r\n", count);
-    if (!send_all(fd, head, (size_t)bytes))
+    if (!send_all(connection, head, (size_t)bytes))
         return false;
     for (uint32_t i = 0; i < count; i++) {
         bytes = snprintf(head, sizeof head, "$%zu\r\n", strlen(words[i]));
-        if (!send_all(fd, head, (size_t)bytes) || !send_all(fd, words[i], strlen(words[i])) ||
-            !send_all(fd, "\r\n", 2))
+        if (!send_all(connection, head, (size_t)bytes) ||
+            !send_all(connection, words[i], strlen(words[i])) || !send_all(connection, "\r\n", 2))
             return false;
     }
     return true;
@@ -145,7 +162,7 @@ static bool receive_more(struct operator_connection *connection)
             return false;
         }
         if (errno != EINTR &&
-            (errno != EAGAIN || !wait_until(connection->fd, POLLIN, OPERATOR_ANSWER_MS)))
+            (errno != EAGAIN || !wait_until(connection->fd, POLLIN, connection->until_ms)))
             return false;
     }
 }
@@ -176,7 +193,8 @@ static struct operator_reply receive_text(struct operator_connection *connection
 {
     char *end;
     long length = strtol(connection->buffer + 1, &end, 10);
-    if (*end != '\0' || length < -1 || length > (long)OPERATOR_TEXT_MAX - 64)
+    if (end == connection->buffer + 1 || *end != '\0' || length < -1 ||
+        length > (long)OPERATOR_TEXT_MAX - 64)
         return broken("a length in the answer makes no sense");
     if (length == -1)
         return (struct operator_reply){.type = REPLY_NIL, .text = ""};
@@ -192,7 +210,8 @@ struct operator_reply operator_ask(struct operator_connection *connection, uint3
                                    const char *const *words)
 {
     connection->bytes = 0;
-    if (!send_command(connection->fd, count, words))
+    connection->until_ms = now_ms() + connection->timeout_ms;
+    if (!send_command(connection, count, words))
         return broken(strerrordesc_np(errno));
     size_t at = receive_line(connection);
     if (at == 0)

@@ -26,14 +26,13 @@ static const struct key_verb *find(const char *name)
     return NULL;
 }
 
-static int refused(const struct operator_reply *reply)
+/* Not executed, and never will be: another node may do better. */
+static bool not_executed(const struct operator_reply *reply)
 {
-    (void)fprintf(stderr, "quorate: %s\n", reply->text);
-    if (strncmp(reply->text, "TRYAGAIN", 8) == 0 || strncmp(reply->text, "CLUSTERDOWN", 11) == 0)
-        return EX_TEMPFAIL;
-    if (strncmp(reply->text, "UNCERTAIN", 9) == 0)
-        return EX_UNAVAILABLE;
-    return EX_DATAERR;
+    return reply->type == REPLY_ERROR &&
+           (strncmp(reply->text, "TRYAGAIN", 8) == 0 ||
+            strncmp(reply->text, "CLUSTERDOWN", 11) == 0 ||
+            strncmp(reply->text, "ERR max number of clients", 25) == 0);
 }
 
 /* Bytes that are no UTF-8 have no place in JSON: each becomes the letter of its number. */
@@ -73,8 +72,10 @@ static void print_json(const struct key_verb *verb, const char *key,
 static int report(const struct operator_options *options, const struct key_verb *verb,
                   const struct operator_reply *reply)
 {
-    if (reply->type == REPLY_ERROR)
-        return refused(reply);
+    if (reply->type == REPLY_ERROR) {
+        operator_complain(NULL, "%s", reply->text);
+        return strncmp(reply->text, "UNCERTAIN", 9) == 0 ? EX_UNAVAILABLE : EX_DATAERR;
+    }
     if (options->output == OUTPUT_JSON) {
         print_json(verb, options->word[1], reply);
     } else if (reply->type != REPLY_NIL) {
@@ -82,11 +83,11 @@ static int report(const struct operator_options *options, const struct key_verb 
         (void)putchar('\n');
     }
     if (reply->type == REPLY_NIL) {
-        (void)fprintf(stderr, "quorate: there is no key '%s'\n", options->word[1]);
+        operator_complain(NULL, "there is no key '%s'", options->word[1]);
         return EX_DATAERR;
     }
     if (strcmp(verb->name, "cas") == 0 && strcmp(reply->text, "0") == 0) {
-        (void)fprintf(stderr, "quorate: not swapped: the value is another one\n");
+        operator_complain(NULL, "not swapped: the value is another one");
         return EX_DATAERR;
     }
     return EX_OK;
@@ -96,8 +97,7 @@ int operator_key(const struct operator_options *options)
 {
     const struct key_verb *verb = find(options->word[0]);
     if (options->word_count < verb->words_min || options->word_count > verb->words_max) {
-        (void)fprintf(stderr, "quorate: %s wants another number of arguments, see --help\n",
-                      verb->name);
+        operator_complain(verb->name, "wants another number of arguments, see --help");
         return EX_USAGE;
     }
     const char *words[OPERATOR_ARGUMENTS_MAX] = {verb->command};
@@ -106,25 +106,28 @@ int operator_key(const struct operator_options *options)
     uint32_t count = options->word_count;
     if (strcmp(verb->name, "incr") == 0 && count == 2)
         words[count++] = "1";
-    const char *why = "";
-    for (uint32_t i = 0; i < options->endpoint_count; i++) {
+    int code = EX_UNAVAILABLE;
+    bool again = true;
+    for (uint32_t i = 0; i < options->endpoint_count && again; i++) {
         struct operator_connection connection;
-        if (!operator_open(&connection, options->endpoint[i], &why)) {
-            (void)fprintf(stderr, "quorate: %s: %s\n", options->endpoint[i], why);
+        const char *endpoint = options->endpoint[i], *why;
+        if (!operator_open(&connection, endpoint, options->timeout_ms, &why)) {
+            operator_complain(endpoint, "%s", why);
             continue;
         }
         struct operator_reply reply = operator_ask(&connection, count, words);
-        if (reply.type == REPLY_BROKEN) {
-            (void)fprintf(stderr, "quorate: %s: %s%s\n", options->endpoint[i], reply.text,
-                          verb->reads ? "" : "; it was sent, its outcome is unknown");
-            operator_close(&connection);
-            if (verb->reads)
-                continue;
-            return EX_UNAVAILABLE;
+        again = not_executed(&reply) || (reply.type == REPLY_BROKEN && verb->reads);
+        if (not_executed(&reply)) {
+            operator_complain(endpoint, "%s", reply.text);
+            code = EX_TEMPFAIL;
+        } else if (reply.type == REPLY_BROKEN) {
+            operator_complain(endpoint, "%s%s", reply.text,
+                              verb->reads ? "" : "; it was sent, its outcome is unknown");
+            code = again ? code : EX_UNAVAILABLE;
+        } else {
+            code = report(options, verb, &reply);
         }
-        int code = report(options, verb, &reply);
         operator_close(&connection);
-        return code;
     }
-    return EX_UNAVAILABLE;
+    return code;
 }

@@ -2,6 +2,7 @@
 #include "dataplane/operator/operator.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,28 +10,39 @@
 
 const char *argp_program_version = "quorate " QUORATE_VERSION;
 
-static const char doc[] = "Asks and tells the nodes of a cluster, over their RESP edges.\v"
-                          "Verbs:\n"
-                          "  status                 every endpoint's node and groups\n"
-                          "  member list            the cluster's members\n"
-                          "  ping                   round trip to every endpoint\n"
-                          "  put KEY VALUE          get KEY          del KEY\n"
-                          "  cas KEY OLD NEW        incr KEY [AMOUNT]\n"
-                          "  bootstrap              makes one cluster of all endpoints\n"
-                          "  plan                   which room runs on which core\n"
-                          "\n"
-                          "Reads and writes go through the first endpoint that answers. Before an "
-                          "argument that begins with a minus, "
-                          "write --. Exit status: 0; 64 usage; 65 the answer is no (no such key, "
-                          "not swapped, refused); 69 nobody "
-                          "answered, or the outcome is unknown; 75 not executed, try again.";
+static const char doc[] =
+    "Asks and tells the nodes of a cluster, over their RESP edges.\v"
+    "Verbs:\n"
+    "  status                 every endpoint's node and groups\n"
+    "  member list            the cluster's members\n"
+    "  ping                   round trip to every endpoint\n"
+    "  put KEY VALUE          get KEY          del KEY\n"
+    "  cas KEY OLD NEW        incr KEY [AMOUNT]\n"
+    "  bootstrap              makes one cluster of all endpoints\n"
+    "  plan                   which room runs on which core\n"
+    "\n"
+    "Reads and writes go through the first endpoint that can serve them. Before "
+    "an argument that begins with a minus, write --. Exit status: 0; 64 usage; 65 the answer is no "
+    "(no such key, "
+    "not swapped, refused); 69 nobody "
+    "answered, or the outcome is unknown; 71 output can not be written; 75 not "
+    "executed, try again.";
 
-enum option_key { KEY_ENDPOINTS = 0x100, KEY_CLUSTER, KEY_TOPOLOGY, KEY_NIC, KEY_LANES };
+enum option_key {
+    KEY_ENDPOINTS = 0x100,
+    KEY_TIMEOUT,
+    KEY_CLUSTER,
+    KEY_TOPOLOGY,
+    KEY_NIC,
+    KEY_LANES
+};
 
 static const struct argp_option option_list[] = {
     {"output", 'o', "table|json|simple", 0, "how answers are printed (default: table)", 0},
     {"endpoints", KEY_ENDPOINTS, "HOST:PORT,...", 0,
      "RESP edges (default: QUORATE_ENDPOINTS, else " OPERATOR_DEFAULT_ENDPOINT ")", 0},
+    {"timeout", KEY_TIMEOUT, "DURATION", 0,
+     "how long a node may take to answer, such as 500ms (default: 5s)", 0},
     {"cluster", KEY_CLUSTER, "HEX", 0,
      "bootstrap: finish one that reached only some nodes, under its name", 1},
     {"topology", KEY_TOPOLOGY, "XML|SYNTHETIC", 0,
@@ -102,9 +114,19 @@ static unsigned long long parse_number(const char *text, int base, unsigned long
 {
     char *end;
     unsigned long long value = strtoull(text, &end, base);
-    if (end == text || *end != '\0' || value == 0 || value > max)
+    if (text[0] == '-' || *end != '\0' || value == 0 || value > max)
         argp_error(state, "'%s' is no acceptable number", text);
     return value;
+}
+
+static uint32_t parse_duration_ms(const char *text, const struct argp_state *state)
+{
+    char *end;
+    unsigned long long value = strtoull(text, &end, 10);
+    unsigned long long unit_ms = strcmp(end, "ms") == 0 ? 1 : strcmp(end, "s") == 0 ? 1000 : 0;
+    if (text[0] < '0' || text[0] > '9' || unit_ms == 0 || value == 0 || value > 3600)
+        argp_error(state, "a duration is a number up to 3600 with its unit: 500ms, 5s");
+    return (uint32_t)(value * unit_ms);
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)
@@ -117,6 +139,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_ENDPOINTS:
         if (!operator_endpoints(options, text))
             argp_error(state, "endpoints are HOST:PORT,HOST:PORT,...");
+        return 0;
+    case KEY_TIMEOUT:
+        options->timeout_ms = parse_duration_ms(text, state);
         return 0;
     case KEY_CLUSTER:
         options->cluster = parse_number(text, 16, UINT64_MAX, state);
@@ -157,32 +182,35 @@ static const struct verb *find(const struct operator_options *options)
 
 int main(int count, char **words)
 {
-    static struct operator_options options = {.lanes = 1};
+    static struct operator_options options = {.timeout_ms = OPERATOR_ANSWER_MS, .lanes = 1};
     static const struct argp parser = {option_list, parse, "VERB [ARGUMENT...]", doc, NULL,
                                        NULL,        NULL};
-    const char *from_environment = getenv("QUORATE_ENDPOINTS");
-    if (!operator_endpoints(&options, from_environment != NULL && from_environment[0] != '\0'
-                                          ? from_environment
-                                          : OPERATOR_DEFAULT_ENDPOINT)) {
-        (void)fprintf(stderr, "quorate: QUORATE_ENDPOINTS is not HOST:PORT,HOST:PORT,...\n");
+    argp_parse(&parser, count, words, ARGP_IN_ORDER, NULL, &options);
+    const char *list = getenv("QUORATE_ENDPOINTS");
+    if (list == NULL || list[0] == '\0')
+        list = OPERATOR_DEFAULT_ENDPOINT;
+    if (options.endpoint_count == 0 && !operator_endpoints(&options, list)) {
+        operator_complain(NULL, "QUORATE_ENDPOINTS is not HOST:PORT,HOST:PORT,...");
         return EX_USAGE;
     }
-    argp_parse(&parser, count, words, ARGP_IN_ORDER, NULL, &options);
     const struct verb *verb = find(&options);
     if (verb == NULL || (verb->words != 0 && verb->words != options.word_count)) {
-        (void)fprintf(stderr, "quorate: %s '%s'; see --help\n",
-                      verb == NULL ? "there is no verb" : "too many arguments for",
-                      options.word[0]);
+        operator_complain(NULL, "%s '%s'; see --help",
+                          verb == NULL ? "there is no verb" : "too many arguments for",
+                          options.word[0]);
         return EX_USAGE;
     }
     if (verb->run == NULL) {
-        (void)fprintf(stderr, "quorate: not in this version: %s%s%s\n", verb->name,
-                      verb->second == NULL ? "" : " ", verb->second == NULL ? "" : verb->second);
+        operator_complain(NULL, "not in this version: %s%s%s", verb->name,
+                          verb->second == NULL ? "" : " ",
+                          verb->second == NULL ? "" : verb->second);
         return EX_UNAVAILABLE;
     }
     int code = verb->run(&options);
-    if (fflush(stdout) != 0)
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        operator_complain(NULL, "standard output takes no more: %s", strerror(errno));
         return EX_OSERR;
+    }
     return code;
 }
 

@@ -4,7 +4,7 @@
  * and prints to standard output; what went wrong goes to standard error in one sentence.
  * Memory: static options; JSON is jansson's. Threads: one. Time: see connection.h.
  * Limits: OPERATOR_ENDPOINTS_MAX endpoints. Refusals: exit codes of sysexits.h: 64 usage, 65 the answer is no,
- * 69 nobody answers or outcome unknown or not in this version, 70 an answer that makes no sense, 75 try again.
+ * 69 nobody answers sense, outcome unknown, or not in this version, 71 output that can not be written, 75 not executed.
  * Cost: not measured.
  */
 #ifndef DATAPLANE_OPERATOR_OPERATOR_H
@@ -24,6 +24,7 @@ struct operator_options {
     enum operator_output output;
     uint32_t endpoint_count;
     char endpoint[OPERATOR_ENDPOINTS_MAX][OPERATOR_ENDPOINT_MAX];
+    uint32_t timeout_ms;
     uint64_t cluster; /* bootstrap: 0 draws one */
     const char *topology;
     const char *nic;
@@ -34,17 +35,21 @@ struct operator_options {
 
 typedef int operator_verb(const struct operator_options *options);
 
+/* One line on standard error, "quorate: subject: ...", whatever bytes a node has put into it; subject may be NULL. */
+__attribute__((format(printf, 2, 3))) void operator_complain(const char *subject,
+                                                             const char *format, ...);
+
 /* Comma-separated. False: one is empty or too long, or there are too many. */
 bool operator_endpoints(struct operator_options *options, const char *list);
 
 operator_verb operator_status, operator_members, operator_key, operator_ping, operator_bootstrap,
     operator_plan;
 
-/* ---- table.c: columns as wide as they must be --------------------------------------------------- */
+/* ---- table.c: columns as wide as they must be, cells without control characters ------------------ */
 
 #define OPERATOR_COLUMNS_MAX 16u
 #define OPERATOR_ROWS_MAX    4096u
-#define OPERATOR_CELL_MAX    48u
+#define OPERATOR_CELL_MAX    OPERATOR_ENDPOINT_MAX
 
 struct operator_table {
     uint32_t columns;

@@ -3,17 +3,37 @@
 
 #include "numa/placement.h"
 
+/* One line per lane and room, for programs: tab-separated, or JSON. */
+static void list_rooms(enum operator_output output, const struct placement *plan,
+                       const struct topology *topology)
+{
+    for (uint32_t i = 0; i < plan->lane_count; i++) {
+        const struct placement_lane *lane = &plan->lanes[i];
+        for (int room = 0; room < PLACEMENT_ROOM_COUNT; room++) {
+            const struct placement_worker *worker = &plan->workers[lane->worker[room]];
+            (void)printf(output == OUTPUT_JSON
+                             ? "{\"lane\":%u,\"queue\":%u,\"room\":\"%s\",\"core\":%u,\"pu\":%u,"
+                               "\"node\":%u,\"memory_node\":%u,\"frame_node\":%u}\n"
+                             : "%u\t%u\t%s\t%u\t%u\t%u\t%u\t%u\n",
+                         i, lane->queue, placement_room_name((enum placement_room)room),
+                         worker->core, worker->pu, topology->nodes[worker->node].os_index,
+                         topology->nodes[lane->memory_node].os_index,
+                         topology->nodes[lane->pool_node].os_index);
+        }
+    }
+    for (int w = 0; w < PLACEMENT_WARNING_COUNT; w++)
+        if (plan->warnings >> w & 1)
+            operator_complain("warning", "%s",
+                              placement_warning_sentence((enum placement_warning)w));
+}
+
 int operator_plan(const struct operator_options *options)
 {
     static struct topology topology;
     static struct placement plan;
-    if (options->output == OUTPUT_JSON) {
-        (void)fprintf(stderr, "quorate: plan is drawn as text only in this version\n");
-        return EX_USAGE;
-    }
     enum topology_refusal unread = topology_init(&topology, options->topology);
     if (unread != TOPOLOGY_READ) {
-        (void)fprintf(stderr, "quorate: %s\n", topology_refusal_sentence(unread));
+        operator_complain(NULL, "%s", topology_refusal_sentence(unread));
         return EX_DATAERR;
     }
     struct placement_request request = {
@@ -24,14 +44,13 @@ int operator_plan(const struct operator_options *options)
         .cores_max = PLACEMENT_CORES_SPARE,
         .control_threads = 2, /* the main lcore and the RESP edge */
     };
-    int code = EX_OK;
     enum placement_refusal refusal = placement_build(&topology, &request, &plan);
-    if (refusal == PLACEMENT_BUILT) {
+    if (refusal != PLACEMENT_BUILT)
+        operator_complain(NULL, "%s", placement_refusal_sentence(refusal));
+    else if (options->output == OUTPUT_TABLE)
         placement_draw(&plan, &topology, stdout);
-    } else {
-        (void)fprintf(stderr, "quorate: %s\n", placement_refusal_sentence(refusal));
-        code = EX_DATAERR;
-    }
+    else
+        list_rooms(options->output, &plan, &topology);
     topology_fini(&topology);
-    return code;
+    return refusal == PLACEMENT_BUILT ? EX_OK : EX_DATAERR;
 }

@@ -6,13 +6,14 @@
 #include <string.h>
 #include <time.h>
 
-/* Asks one endpoint; NULL: said why on standard error. */
-static json_t *ask_json(const char *endpoint, const char *what)
+/* Asks one endpoint for JSON of a type; NULL: said why on standard error. */
+static json_t *ask_json(const struct operator_options *options, const char *endpoint,
+                        const char *what, json_type type)
 {
     struct operator_connection connection;
     const char *why;
-    if (!operator_open(&connection, endpoint, &why)) {
-        (void)fprintf(stderr, "quorate: %s: %s\n", endpoint, why);
+    if (!operator_open(&connection, endpoint, options->timeout_ms, &why)) {
+        operator_complain(endpoint, "%s", why);
         return NULL;
     }
     const char *const words[] = {"QUORATE", what};
@@ -20,11 +21,16 @@ static json_t *ask_json(const char *endpoint, const char *what)
     json_error_t error;
     json_t *answer = NULL;
     if (reply.type != REPLY_TEXT)
-        (void)fprintf(stderr, "quorate: %s: %s\n", endpoint, reply.text);
+        operator_complain(endpoint, "%s", reply.text);
     else if ((answer = json_loadb(reply.text, reply.bytes, JSON_REJECT_DUPLICATES, &error)) == NULL)
-        (void)fprintf(stderr, "quorate: %s: answer is no JSON: %s\n", endpoint, error.text);
+        operator_complain(endpoint, "answer is no JSON: %s", error.text);
+    else if (json_typeof(answer) != type)
+        operator_complain(endpoint, "answer is JSON of another kind");
     operator_close(&connection);
-    return answer;
+    if (answer == NULL || json_typeof(answer) == type)
+        return answer;
+    json_decref(answer);
+    return NULL;
 }
 
 /* The member as a cell: strings and numbers as they are, what is missing as nothing. */
@@ -71,7 +77,7 @@ int operator_status(const struct operator_options *options)
     operator_table_init(&table, titles);
     for (uint32_t i = 0; i < options->endpoint_count; i++) {
         const char *endpoint = options->endpoint[i];
-        json_t *node = ask_json(endpoint, "STATUS");
+        json_t *node = ask_json(options, endpoint, "STATUS", JSON_OBJECT);
         answered += node != NULL;
         if (options->output == OUTPUT_JSON && node != NULL) {
             (void)json_object_set_new(node, "endpoint", json_string(endpoint));
@@ -94,8 +100,14 @@ int operator_members(const struct operator_options *options)
     static const char *const titles[] = {"ID", "INCARNATION", "ADDRESS", "STATE", NULL};
     static const char *const names[] = {"id", "incarnation", "address", "state"};
     json_t *members = NULL;
-    for (uint32_t i = 0; i < options->endpoint_count && members == NULL; i++)
-        members = ask_json(options->endpoint[i], "MEMBERS");
+    /* A node that is in no cluster yet knows of none; another may. */
+    for (uint32_t i = 0; i < options->endpoint_count && json_array_size(members) == 0; i++) {
+        json_t *answer = ask_json(options, options->endpoint[i], "MEMBERS", JSON_ARRAY);
+        if (answer == NULL)
+            continue;
+        json_decref(members);
+        members = answer;
+    }
     if (members == NULL)
         return EX_UNAVAILABLE;
     struct operator_table table;
@@ -134,11 +146,15 @@ int operator_ping(const struct operator_options *options)
         struct operator_connection connection;
         const char *endpoint = options->endpoint[i], *why;
         double us = -1;
-        if (operator_open(&connection, endpoint, &why)) {
+        if (operator_open(&connection, endpoint, options->timeout_ms, &why)) {
             double start = now_us();
             struct operator_reply reply = operator_ask(&connection, 1, words);
             us = reply.type == REPLY_STATUS ? now_us() - start : -1;
+            if (us < 0)
+                operator_complain(endpoint, "%s", reply.text);
             operator_close(&connection);
+        } else {
+            operator_complain(endpoint, "%s", why);
         }
         answered += us >= 0;
         if (options->output == OUTPUT_JSON) {

@@ -1,8 +1,29 @@
+/* table.c: what people read. A node's words go to a terminal, so control characters in them become question
+ * marks. */
 #include "dataplane/operator/operator.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+static void disarm(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
+void operator_complain(const char *subject, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    disarm(text);
+    (void)fprintf(stderr, "quorate: %s%s%s\n", subject == NULL ? "" : subject,
+                  subject == NULL ? "" : ": ", text);
+}
 
 void operator_table_init(struct operator_table *table, const char *const *titles)
 {
@@ -30,6 +51,7 @@ void operator_cell(struct operator_table *table, uint32_t column, const char *fo
     va_start(arguments, format);
     (void)vsnprintf(table->cell[table->rows - 1][column], OPERATOR_CELL_MAX, format, arguments);
     va_end(arguments);
+    disarm(table->cell[table->rows - 1][column]);
 }
 
 /* Blanks after the last column would only be in the way of whoever copies a line. */

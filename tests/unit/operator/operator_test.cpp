@@ -31,6 +31,8 @@ class FakeNode
 {
   public:
     std::map<std::string, std::string> answers;
+    bool silent = false;   /* takes commands and says nothing          */
+    bool trickles = false; /* says a byte now and then, and never ends */
 
     FakeNode()
     {
@@ -98,12 +100,22 @@ class FakeNode
                 std::lock_guard<std::mutex> guard(lock);
                 commands.push_back(words);
                 std::string answer = answer_to(words);
-                if (answer.empty())
+                if (trickles)
+                    trickle(fd);
+                if (silent)
+                    continue;
+                if (answer.empty() || trickles)
                     return;
                 EXPECT_EQ(send(fd, answer.data(), answer.size(), MSG_NOSIGNAL),
                           static_cast<ssize_t>(answer.size()));
             }
         }
+    }
+    void trickle(int fd) const
+    {
+        pollfd waiting[2] = {{fd, 0, 0}, {stop[0], POLLIN, 0}};
+        while (send(fd, "+", 1, MSG_NOSIGNAL) == 1 && poll(waiting, 2, 5) == 0)
+            continue;
     }
     std::string answer_to(const std::string &words) const
     {
@@ -171,6 +183,8 @@ TEST(Operator, HelpAndVersionNeedNoNode)
     EXPECT_EQ(help.code, 0);
     for (const char *word : {"status", "bootstrap", "--endpoints", "QUORATE_ENDPOINTS", "plan"})
         EXPECT_NE(help.output.find(word), std::string::npos) << word;
+    EXPECT_EQ(quorate("--help", "QUORATE_ENDPOINTS=,").code, 0);
+    EXPECT_EQ(quorate("get a --endpoints " + nobody, "QUORATE_ENDPOINTS=,").code, 69);
 }
 
 TEST(Operator, UsageErrorsAreSixtyFour)
@@ -178,7 +192,9 @@ TEST(Operator, UsageErrorsAreSixtyFour)
     for (const char *arguments :
          {"", "nonsense", "status more", "get", "put a", "cas a b", "member",
           "get a b c d e f g h i", "-o yaml status", "--lanes 0 plan",
-          "--endpoints a:1,,b:2 status", "--cluster xyz bootstrap", "--wrong"})
+          "--endpoints a:1,,b:2 status", "--cluster xyz bootstrap", "--cluster -1 bootstrap",
+          "--timeout 5 status", "--timeout 0s status", "--timeout s status", "--timeout -1s status",
+          "--timeout 3601s status", "--wrong"})
         EXPECT_EQ(quorate(arguments).code, 64) << arguments;
     EXPECT_EQ(quorate("status", "QUORATE_ENDPOINTS=,").code, 64);
 }
@@ -230,9 +246,13 @@ TEST(Operator, EnvironmentNamesTheEndpoints)
 TEST(Operator, RefusalsHaveTheirExitCodes)
 {
     FakeNode node;
-    node.answers = {{"GET t", "-TRYAGAIN later\r\n"},    {"GET d", "-CLUSTERDOWN nobody\r\n"},
-                    {"INCRBY u 1", "-UNCERTAIN so\r\n"}, {"INCRBY w 1", "-WRONGTYPE it is\r\n"},
-                    {"GET junk", "?what\r\n"},           {"GET length", "$x\r\n"}};
+    node.answers = {{"GET t", "-TRYAGAIN later\r\n"},
+                    {"GET d", "-CLUSTERDOWN nobody\r\n"},
+                    {"INCRBY u 1", "-UNCERTAIN so\r\n"},
+                    {"INCRBY w 1", "-WRONGTYPE it is\r\n"},
+                    {"GET junk", "?what\r\n"},
+                    {"GET length", "$x\r\n"},
+                    {"GET none", "$\r\n"}};
     std::string endpoints = " --endpoints " + node.start();
     EXPECT_EQ(quorate("get t" + endpoints).code, 75);
     EXPECT_EQ(quorate("get d" + endpoints).code, 75);
@@ -243,6 +263,7 @@ TEST(Operator, RefusalsHaveTheirExitCodes)
     EXPECT_EQ(wrong.errors, "quorate: WRONGTYPE it is\n");
     EXPECT_EQ(quorate("get junk" + endpoints).code, 69);
     EXPECT_EQ(quorate("get length" + endpoints).code, 69);
+    EXPECT_EQ(quorate("get none" + endpoints).code, 69);
     EXPECT_EQ(quorate("get a --endpoints " + nobody).code, 69);
     EXPECT_EQ(quorate("get a --endpoints nonsense").code, 69);
 }
@@ -257,6 +278,43 @@ TEST(Operator, BrokenWriteIsNotSentTwiceAReadIs)
     EXPECT_EQ(put.code, 69);
     EXPECT_NE(put.errors.find("outcome is unknown"), std::string::npos) << put.errors;
     EXPECT_EQ(other.heard(), std::vector<std::string>{"GET a"});
+}
+
+TEST(Operator, WhatWasNotExecutedIsAskedOfTheNextNode)
+{
+    FakeNode lost, full, leading;
+    lost.answers = {{"SET a 1", "-CLUSTERDOWN nobody\r\n"}, {"GET a", "-TRYAGAIN later\r\n"}};
+    full.answers = {{"SET a 1", "-ERR max number of clients reached\r\n"},
+                    {"GET a", "-ERR max number of clients reached\r\n"}};
+    leading.answers = {{"SET a 1", "+OK\r\n"}, {"GET a", "$-1\r\n"}};
+    std::string others = " --endpoints " + lost.start() + "," + full.start();
+    std::string all = others + "," + leading.start();
+    Result put = quorate("put a 1" + all);
+    EXPECT_EQ(put.code, 0);
+    EXPECT_EQ(put.output, "OK\n");
+    EXPECT_EQ(quorate("get a" + all).code, 65);
+    EXPECT_EQ(leading.heard(), (std::vector<std::string>{"SET a 1", "GET a"}));
+    put = quorate("put a 1" + others + "," + nobody);
+    EXPECT_EQ(put.code, 75); /* nobody has executed it */
+    EXPECT_EQ(std::count(put.errors.begin(), put.errors.end(), '\n'), 3) << put.errors;
+}
+
+TEST(Operator, NodesThatDoNotAnswerInTimeAreGivenUp)
+{
+    FakeNode silent, trickling, other;
+    silent.silent = true;
+    trickling.trickles = true;
+    other.answers["GET a"] = bulk("x");
+    std::string endpoints =
+        " --timeout 100ms --endpoints " + silent.start() + "," + trickling.start();
+    EXPECT_EQ(quorate("get a" + endpoints + "," + other.start()).output, "x\n");
+    EXPECT_EQ(quorate("get a" + endpoints).code, 69);
+    EXPECT_EQ(quorate("status" + endpoints).code, 69);
+    EXPECT_EQ(quorate("ping" + endpoints).code, 69);
+    EXPECT_EQ(quorate("bootstrap" + endpoints).code, 69);
+    Result put = quorate("put a 1" + endpoints);
+    EXPECT_EQ(put.code, 69);
+    EXPECT_NE(put.errors.find("outcome is unknown"), std::string::npos) << put.errors;
 }
 
 const std::string status_json =
@@ -295,10 +353,37 @@ TEST(Operator, StatusDrawsATable)
 TEST(Operator, StatusThatIsNoJsonIsSaid)
 {
     FakeNode node;
-    node.answers["QUORATE STATUS"] = bulk("{\"id\":1,\"id\":2}");
-    Result result = quorate("status --endpoints " + node.start());
+    node.answers = {{"QUORATE STATUS", bulk("{\"id\":1,\"id\":2}")},
+                    {"QUORATE MEMBERS", bulk("{}")}};
+    std::string endpoints = " --endpoints " + node.start();
+    Result result = quorate("status" + endpoints);
     EXPECT_EQ(result.code, 69);
     EXPECT_NE(result.errors.find("no JSON"), std::string::npos);
+    result = quorate("member list" + endpoints);
+    EXPECT_EQ(result.code, 69);
+    EXPECT_NE(result.errors.find("another kind"), std::string::npos);
+}
+
+/* A node is asked for facts, not for what moves the operator's cursor. */
+TEST(Operator, ControlCharactersFromANodeDoNotReachTheTerminal)
+{
+    FakeNode node;
+    node.answers = {{"GET a", "-ERR \x1b[2Jgone\r\n"},
+                    {"QUORATE STATUS", bulk(R"({"id":1,"incarnation":"\u001b[2J","groups":[]})")}};
+    std::string endpoints = " --endpoints " + node.start();
+    EXPECT_EQ(quorate("get a" + endpoints).errors, "quorate: ERR ?[2Jgone\n");
+    Result status = quorate("status" + endpoints);
+    EXPECT_NE(status.output.find("?[2J"), std::string::npos);
+    EXPECT_EQ(status.output.find('\x1b'), std::string::npos);
+}
+
+TEST(Operator, FullOutputIsAnError)
+{
+    FakeNode node;
+    node.answers["GET a"] = bulk("x");
+    Result result = quorate("get a --endpoints " + node.start() + " >/dev/full");
+    EXPECT_EQ(result.code, 71);
+    EXPECT_NE(result.errors.find("No space left"), std::string::npos) << result.errors;
 }
 
 TEST(Operator, MembersAndPing)
@@ -453,7 +538,17 @@ TEST(Operator, PlanDrawsADescribedMachine)
     EXPECT_NE(plan.output.find("lane"), std::string::npos) << plan.output;
     EXPECT_EQ(quorate("plan --topology 'no such thing:1'").code, 65);
     EXPECT_EQ(quorate("plan --topology 'pack:1 core:2' --nic 0000:81:00.0").code, 65);
-    EXPECT_EQ(quorate("plan -o json").code, 64);
+    std::string described = "plan --topology 'pack:2 core:4 pu:2' --lanes 2 -o ";
+    std::string simple = quorate(described + "simple").output;
+    EXPECT_EQ(simple.rfind("0\t0\trx\t1\t2\t0\t0\t0\n", 0), 0u) << simple;
+    EXPECT_EQ(std::count(simple.begin(), simple.end(), '\n'), 2 * 8); /* lanes, rooms */
+    Result json = quorate(described + "json");
+    EXPECT_NE(
+        json.output.find("{\"lane\":1,\"queue\":1,\"room\":\"tx\",\"core\":2,\"pu\":4,\"node\":0,"
+                         "\"memory_node\":0,\"frame_node\":0}\n"),
+        std::string::npos)
+        << json.output;
+    EXPECT_NE(json.errors.find("quorate: warning: "), std::string::npos);
 }
 
 } // namespace

@@ -151,6 +151,7 @@ enum quorate_status quorate_incr(struct quorate *handle, const void *key, uint32
     struct wire_command command = command_of(WIRE_OP_INCRBY, key, key_bytes);
     command.argument = by;
     enum quorate_status status = quorate_execute(handle, &command, &result);
-    *sum = result.integer;
+    if (sum != NULL)
+        *sum = result.integer;
     return status;
 }

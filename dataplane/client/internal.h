@@ -25,8 +25,6 @@ struct quorate {
     client *machine;
     void *memory;
     int socket;
-    uint16_t group;
-    uint32_t window;
     uint32_t endpoint_count;
     struct sockaddr_in endpoint[QUORATE_ENDPOINTS_MAX];
     uint32_t finished_count;

@@ -15,6 +15,7 @@
 #define DEADLINE_DEFAULT_NS UINT64_C(5000000000)
 #define RETRY_DEFAULT_NS    UINT64_C(50000000)
 #define RETRY_DOUBLED       16u
+#define DEADLINE_MAX_NS     (UINT64_MAX / 4) /* its sum with a clock does not wrap */
 #define SOCKET_BUFFER_BYTES (4 << 20) /* pieces of a few large values; the kernel may grant less */
 
 static const char *const status_name[QUORATE_STATUS_COUNT] = {
@@ -80,7 +81,8 @@ static bool fill_config(const struct quorate_options *options, uint32_t count,
         .command_bytes_max = WIRE_COMMAND_BYTES + WIRE_KEY_BYTES_MAX + 2 * (uint32_t)value_bytes,
         .reply_bytes_max = WIRE_REPLY_HEAD_BYTES + (uint32_t)round_up(max_u64(value_bytes, 512), 8),
         .retry_ns = or_default(options->retry_ns, RETRY_DEFAULT_NS),
-        .deadline_ns = or_default(options->deadline_ns, DEADLINE_DEFAULT_NS),
+        .deadline_ns =
+            min_u64(or_default(options->deadline_ns, DEADLINE_DEFAULT_NS), DEADLINE_MAX_NS),
     };
     config->retry_max_ns = RETRY_DOUBLED * config->retry_ns;
     for (uint16_t i = 0; i < count; i++)
@@ -105,7 +107,6 @@ static const char *build(struct quorate *handle, const struct quorate_options *o
     struct client_config config;
     if (!fill_config(options, handle->endpoint_count, &config))
         return "options are out of range: see quorate_client.h for the limits";
-    handle->window = config.window;
     size_t bytes = (size_t)round_up(client_footprint(&config), CACHE_LINE_BYTES);
     handle->memory = aligned_alloc(CACHE_LINE_BYTES, bytes);
     if (handle->memory == NULL)

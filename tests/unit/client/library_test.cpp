@@ -7,8 +7,12 @@
 #include <cstring>
 #include <set>
 
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers" // the example is C
 extern "C" {
 #include "dataplane/client/quorate_client.h"
+#define main quorate_example
+#include "dataplane/client/example.c"
+#undef main
 }
 
 namespace
@@ -220,6 +224,29 @@ TEST_F(Library, SaysWhatTheClusterSays)
     server_.forget_sessions();
     EXPECT_EQ(set("k", "v"), QUORATE_UNCERTAIN);
     EXPECT_EQ(set("k", "v"), QUORATE_OK) << "in a new session";
+}
+
+TEST_F(Library, TheExampleDoesWhatItSays)
+{
+    std::vector<std::string> texts = server_.endpoints();
+    std::vector<char *> words = {const_cast<char *>("example")};
+    for (std::string &text : texts)
+        words.push_back(text.data());
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(quorate_example(static_cast<int>(words.size()), words.data()), 0);
+    EXPECT_EQ(testing::internal::GetCapturedStdout(), "hello, world\ncounted to 100\n");
+    EXPECT_EQ(quorate_example(1, words.data()), 64);
+    char wrong[] = "nowhere";
+    words = {wrong, wrong};
+    EXPECT_EQ(quorate_example(2, words.data()), 64);
+}
+
+TEST_F(Library, DeadlineMayBeForEver)
+{
+    options_.deadline_ns = UINT64_MAX;
+    open();
+    EXPECT_EQ(set("k", "v"), QUORATE_OK);
+    EXPECT_EQ(quorate_incr(handle_, "n", 1, 5, nullptr), QUORATE_OK);
 }
 
 TEST(LibraryOpen, RefusesBadEndpointsAndOptions)

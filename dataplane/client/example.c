@@ -1,5 +1,5 @@
-/* example.c: a program that uses a cluster. quorate_client_example A.B.C.D:PORT..., the UDP endpoints
- * of all members. */
+/* example.c: a program that uses a cluster. quorate_client_example A.B.C.D:PORT..., the UDP
+ * endpoints of all members. */
 #include "dataplane/client/quorate_client.h"
 
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* internal.h: what a handle consists of, for the files of this folder.
  *
- * Shape: the machine (protocols/client) says what to send and when to wake; the carrier moves datagrams;
- * finished commands wait in `finished` until a call takes them. Memory: malloc, freed by quorate_close; values of
- * results are copied, since the machine's own are gone with its next call. Threads: one. Time: CLOCK_MONOTONIC, in
- * carrier.c alone. Limits: CLIENT_WINDOW_MAX commands submitted and not taken. Refusals: none. Cost: a scan of what
- * is finished per call.
+ * Shape: the machine (protocols/client) says what to send and when to wake; the carrier moves
+ * datagrams; finished commands wait in `finished` until a call takes them. Memory: malloc, freed by
+ * quorate_close; values of results are copied, since the machine's own are gone with its next call.
+ * Threads: one. Time: CLOCK_MONOTONIC, in carrier.c alone. Limits: CLIENT_WINDOW_MAX commands
+ * submitted and not taken. Refusals: none. Cost: a scan of what is finished per call.
  */
 #ifndef DATAPLANE_CLIENT_INTERNAL_H
 #define DATAPLANE_CLIENT_INTERNAL_H

@@ -11,10 +11,11 @@
  *
  * Memory: quorate_open allocates (window + 1) x (2 x value_bytes_max + 1 KiB) + value_bytes_max,
  *   touched as it is used, and 100 KiB; a result's value is allocated as well. It is the library's,
- *   and stays until the next call with the handle. Keys and values are copied before a call returns.
+ *   and stays until the next call with the handle. Keys and values are copied before a call
+ *   returns.
  * Threads: a handle belongs to one thread at a time; handles are independent. No global state.
- * Time: CLOCK_MONOTONIC; every command ends within deadline_ns, whatever happens to the cluster,
- *   if the handle is attended to. Signals do not end a wait.
+ * Time: CLOCK_MONOTONIC; every command ends within deadline_ns, whatever happens to the cluster, if
+ *   the handle is attended to. Signals do not end a wait.
  * Limits: QUORATE_ENDPOINTS_MAX members, IPv4; keys of 1 to 512 bytes, values of 1 MiB
  *   (protocols/wire); 256 commands under way or not polled yet. The answer to a read comes as one
  *   burst: beyond some 100 KiB it needs a socket buffer that net.core.rmem_max grants only when it
@@ -56,16 +57,18 @@ struct quorate_options {
 struct quorate_result {
     uint64_t tag; /* of quorate_submit */
     enum quorate_status status;
-    int64_t integer; /* DEL, EXISTS: how many; INCRBY: the sum; APPEND, STRLEN: bytes; CAS: 1 or 0;
-                          TTL: ms; SCAN: the next cursor, 0 at the end                             */
-    const void *value; /* GET, SET with RETURN_OLD: what is, or was, stored; SCAN: keys, each after
-                          its length in 4 bytes; NULL if there is none                             */
+    /* DEL, EXISTS: how many; INCRBY: the sum; APPEND, STRLEN: bytes; CAS: 1 or 0; TTL: ms;
+     * SCAN: the next cursor, 0 at the end. */
+    int64_t integer;
+    /* GET, SET with RETURN_OLD: what is, or was, stored; SCAN: keys, each after its length in 4
+     * bytes. NULL if there is none. */
+    const void *value;
     uint32_t value_bytes;
 };
 
 /* Endpoints are "a.b.c.d:port", UDP, of the group at every member; `options` may be NULL. Sends
- * nothing yet. NULL: `error` (of QUORATE_ERROR_BYTES, may be NULL) says why, in one sentence. Text and
- * options are not needed afterwards. */
+ * nothing yet. NULL: `error` (of QUORATE_ERROR_BYTES, may be NULL) says why, in one sentence. Text
+ * and options are not needed afterwards. */
 struct quorate *quorate_open(const char *const *endpoints, uint32_t count,
                              const struct quorate_options *options, char *error);
 /* What is under way is forgotten, and may still be executed. NULL is fine. */
@@ -73,9 +76,9 @@ void quorate_close(struct quorate *);
 
 /* ---- one at a time -------------------------------------------------------------------------- */
 
-/* Each returns when its command is done, refused or out of time. QUORATE_FULL: others of this handle
- * fill the window, poll first. QUORATE_REFUSED may be repeated without thought, QUORATE_UNCERTAIN and
- * QUORATE_GONE may not. Pointers may be NULL only where the length is 0. */
+/* Each returns when its command is done, refused or out of time. QUORATE_FULL: others of this
+ * handle fill the window, poll first. QUORATE_REFUSED may be repeated without thought,
+ * QUORATE_UNCERTAIN and QUORATE_GONE may not. Pointers may be NULL only where the length is 0. */
 
 /* ttl_ms 0: for ever. */
 enum quorate_status quorate_set(struct quorate *, const void *key, uint32_t key_bytes,
@@ -92,19 +95,20 @@ enum quorate_status quorate_cas(struct quorate *, const void *key, uint32_t key_
 /* An absent key counts as 0. `sum` may be NULL, and is 0 unless QUORATE_OK. */
 enum quorate_status quorate_incr(struct quorate *, const void *key, uint32_t key_bytes, int64_t by,
                                  int64_t *sum);
-/* Any command of wire.h but REGISTER. QUORATE_NIL: no such key, or a SET whose condition did not hold. */
+/* Any command of wire.h but REGISTER. QUORATE_NIL: no such key, or a SET whose condition did not
+ * hold. */
 enum quorate_status quorate_execute(struct quorate *, const struct wire_command *command,
                                     struct quorate_result *result);
 
 /* ---- many at a time ------------------------------------------------------------------------- */
 
-/* Copies the command, and sends it in the next quorate_poll or blocking call. QUORATE_FULL: poll first;
- * QUORATE_BAD_COMMAND: too large or not well formed; otherwise QUORATE_OK, and quorate_poll will bring
- * a result with this tag, once. */
+/* Copies the command, and sends it in the next quorate_poll or blocking call. QUORATE_FULL: poll
+ * first; QUORATE_BAD_COMMAND: too large or not well formed; otherwise QUORATE_OK, and quorate_poll
+ * will bring a result with this tag, once. */
 enum quorate_status quorate_submit(struct quorate *, const struct wire_command *command,
                                    uint64_t tag);
-/* Waits for at most timeout_ns and returns as soon as there is a result, or nothing under way; how many
- * it has written, up to `count`. Values stay until the next call. */
+/* Waits for at most timeout_ns and returns as soon as there is a result, or nothing under way; how
+ * many it has written, up to `count`. Values stay until the next call. */
 uint32_t quorate_poll(struct quorate *, struct quorate_result *results, uint32_t count,
                       uint64_t timeout_ns);
 uint32_t quorate_outstanding(const struct quorate *); /* submitted and not yet polled */

@@ -1,4 +1,4 @@
-/* about.c: what the edge and its node say of themselves: CONFIG, COMMAND, CLIENT LIST, INFO, QUORATE. */
+/* about.c: what edge and node say of themselves: CONFIG, COMMAND, CLIENT LIST, INFO, QUORATE. */
 #include "dataplane/edge/internal.h"
 
 #include <ctype.h>
@@ -28,7 +28,7 @@ static void add_bulk(struct text *text, const char *bulk)
     add(text, "$%zu\r\n%s\r\n", strlen(bulk), bulk);
 }
 
-/* ---- CONFIG ----------------------------------------------------------------------------------- */
+/* ---- CONFIG ---------------------------------------------------------------------------------- */
 
 /* Is setting `name` among those that CONFIG GET asks for? */
 static bool is_asked(const struct edge *edge, const char *name)
@@ -67,7 +67,7 @@ enum edge_step edge_do_config(struct edge *edge, struct edge_connection *connect
     return edge_reply(edge, connection, text.data, text.bytes);
 }
 
-/* ---- COMMAND ---------------------------------------------------------------------------------- */
+/* ---- COMMAND --------------------------------------------------------------------------------- */
 
 /* Name, arity, flags, and where the keys are: first, last, step. */
 static void add_rule(struct text *text, const struct edge_command_rule *rule)
@@ -114,7 +114,7 @@ enum edge_step edge_do_command(struct edge *edge, struct edge_connection *connec
     return edge_reply(edge, connection, text.data, text.bytes);
 }
 
-/* ---- CLIENT LIST ------------------------------------------------------------------------------ */
+/* ---- CLIENT LIST ----------------------------------------------------------------------------- */
 
 static void add_client(const struct edge *edge, struct text *text,
                        const struct edge_connection *connection)
@@ -137,7 +137,7 @@ enum edge_step edge_list_clients(struct edge *edge, struct edge_connection *conn
     return edge_reply_bulk(edge, connection, text.data, text.bytes);
 }
 
-/* ---- INFO and QUORATE ------------------------------------------------------------------------- */
+/* ---- INFO and QUORATE ------------------------------------------------------------------------ */
 
 static bool ask_node(struct edge *edge, enum edge_question question, const char *words,
                      struct text *text)

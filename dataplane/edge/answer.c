@@ -22,7 +22,7 @@ static const char *const failure_text[FAILURE_COUNT] = {
     [FAILURE_NO_CHUNK] = "-UNCERTAIN executed, but there was no buffer for its answer\r\n",
 };
 
-/* ---- bytes ------------------------------------------------------------------------------------ */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 /* False: the buffers ran out, and this connection holds the most of them. */
 static bool append(struct edge *edge, const struct edge_connection *connection,
@@ -131,9 +131,9 @@ void edge_answer_advance(struct edge *edge, struct edge_connection *connection)
     }
 }
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
-/* Where the pieces of one reply go: straight to the output when it is their turn, else into the slot. */
+/* Where the pieces of one reply go: to the output when it is their turn, else into the slot. */
 struct sink {
     struct edge *edge;
     struct edge_connection *connection;
@@ -161,7 +161,8 @@ static void put_bulk(const struct sink *sink, const void *value, uint32_t bytes)
     put(sink, "\r\n", 2);
 }
 
-/* The next of the keys that come as | key_bytes 4 | key | after one another. They have crossed the network. */
+/* The next of the keys that come as | key_bytes 4 | key | after one another. They have crossed the
+ * network. */
 static bool next_key(const uint8_t **at, const uint8_t *end, struct resp_span *key)
 {
     if (end - *at < 4)
@@ -174,8 +175,8 @@ static bool next_key(const uint8_t **at, const uint8_t *end, struct resp_span *k
     return true;
 }
 
-/* The groups' cursors share one number space: the group is the remainder, and a finished group hands over to the
- * next one. */
+/* The groups' cursors share one number space: the group is the remainder, and a finished group
+ * hands over to the next one. */
 static void put_scan(const struct sink *sink, uint32_t group, const struct wire_result *result)
 {
     uint32_t group_count = sink->edge->config.group_count;
@@ -276,7 +277,7 @@ void edge_answer_failure(struct edge *edge, uint32_t index, enum edge_failure fa
     edge_answer_advance(edge, &edge->connections[slot->connection]);
 }
 
-/* ---- replies of the edge's own ------------------------------------------------------------------ */
+/* ---- replies of the edge's own --------------------------------------------------------------- */
 
 /* In its place: straight when nothing is under way, else in a slot behind it. False: no slot. */
 static bool open_sink(struct sink *sink, struct edge *edge, struct edge_connection *connection)

@@ -1,9 +1,10 @@
-/* ask.c: commands become questions to a group, one session per connection and group, in the connection's order. */
+/* ask.c: commands become questions to a group, one session per connection and group, in the
+ * connection's order. */
 #include "dataplane/edge/internal.h"
 
 #include <string.h>
 
-/* ---- slots ------------------------------------------------------------------------------------ */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 struct edge_slot *edge_slot_append(struct edge *edge, struct edge_connection *connection)
 {
@@ -46,7 +47,7 @@ struct edge_machine *edge_machine_of(struct edge *edge, const struct edge_connec
     return &edge->machines[first + (big ? sessions : connection->index % sessions)];
 }
 
-/* ---- asking ----------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 /* Too long a wait ends with an answer in the command's place. */
 static enum edge_step wait_for(struct edge *edge, struct edge_connection *connection,
@@ -124,15 +125,16 @@ enum edge_step edge_ask(struct edge *edge, struct edge_connection *connection, u
     return STEP_DONE;
 }
 
-/* ---- reads that were overtaken ------------------------------------------------------------------ */
+/* ---- reads that were overtaken --------------------------------------------------------------- */
 
 static bool before(uint32_t a, uint32_t b)
 {
     return (int32_t)(a - b) < 0; /* ordinals wrap */
 }
 
-/* May it have been executed before one that stands before it and is answered? It may if it was asked before that one
- * was asked (again), or if it was under way, with fewer attempts, when that one came back. */
+/* May it have been executed before one that stands before it and is answered? It may if it was
+ * asked before that one was asked (again), or if it was under way, with fewer attempts, when that
+ * one came back. */
 static bool may_be_older(const struct edge_order *order, const struct edge_slot *slot,
                          uint32_t attempts)
 {
@@ -188,7 +190,7 @@ bool edge_ask_parked(struct edge *edge, struct edge_connection *connection)
     for (uint32_t i = connection->first; i != EDGE_NONE; i = edge->slots[i].next) {
         struct edge_slot *slot = &edge->slots[i];
         if (slot->state != SLOT_PARKED)
-            return true; /* what waits in between must be answered before those behind it are asked */
+            return true; /* those behind it are asked when it is answered */
         if (slot->text_bytes == 0 ||
             edge->now_ns - (uint64_t)slot->integer >= edge->config.deadline_ns) {
             give_up_parked(edge, connection, slot);
@@ -208,7 +210,7 @@ bool edge_ask_parked(struct edge *edge, struct edge_connection *connection)
     return true;
 }
 
-/* ---- completions ------------------------------------------------------------------------------ */
+/* ---- completions ----------------------------------------------------------------------------- */
 
 /* A read has no effect, so "unknown whether it ran" is as good as "never ran". */
 static enum edge_failure failure_of(const struct edge_machine *machine,

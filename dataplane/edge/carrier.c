@@ -44,9 +44,10 @@ void edge_machine_init(struct edge *edge, uint32_t index, void *memory, uint64_t
     ENSURE(machine->client != NULL);
 }
 
-/* ---- out -------------------------------------------------------------------------------------- */
+/* ---- out ------------------------------------------------------------------------------------- */
 
-/* An empty frame of this lane's duct; NULL: the lane has not caught up. It stays the edge's until it is sent. */
+/* An empty frame of this lane's duct; NULL: the lane has not caught up. It stays the edge's until
+ * it is sent. */
 static struct frame *spare_frame(struct edge *edge, uint16_t lane)
 {
     struct frame *spare = edge->spare[lane];
@@ -98,9 +99,10 @@ uint32_t edge_carrier_send(struct edge *edge)
     return work;
 }
 
-/* ---- back ------------------------------------------------------------------------------------- */
+/* ---- back ------------------------------------------------------------------------------------ */
 
-/* The requests' route came back: its low half is the machine's index, in a fragment it is the upper half of the id. */
+/* The requests' route came back: its low half is the machine's index, in a fragment it is the upper
+ * half of the id. */
 static struct edge_machine *machine_of(struct edge *edge, const struct wire_view *view)
 {
     uint32_t route;

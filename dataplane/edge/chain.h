@@ -1,12 +1,13 @@
 /* chain.h: bytes on their way to a socket, in chunks of one bounded pool.
  *
- * Shape: a pool of chunks of 16 KiB; a chain is a list of them that grows at its end and is written from its front.
- * An input buffer is one chunk as well, used as plain bytes (edge_pool_take), so one sum bounds them all. The last
- * chunk freed is the first one used again: a connection that is answered at once stays in the same cache lines.
+ * Shape: a pool of chunks of 16 KiB; a chain is a list of them that grows at its end and is written
+ * from its front. An input buffer is one chunk as well, used as plain bytes (edge_pool_take), so
+ * one sum bounds them all. The last chunk freed is the first one used again: a connection that is
+ * answered at once stays in the same cache lines.
  *
- * Memory: the caller's region, edge_pool_footprint bytes; a chunk is first touched when first used. Threads: one.
- * Time: none. Limits: `chunks` of the pool. Refusals: NULL or false when the pool is empty. Cost: one copy of what is
- * appended; not measured.
+ * Memory: the caller's region, edge_pool_footprint bytes; a chunk is first touched when first used.
+ * Threads: one. Time: none. Limits: `chunks` of the pool. Refusals: NULL or false when the pool has
+ * not enough. Cost: one copy of what is appended; not measured.
  */
 #ifndef DATAPLANE_EDGE_CHAIN_H
 #define DATAPLANE_EDGE_CHAIN_H

@@ -9,7 +9,7 @@
 #define READS_PER_TURN 4u /* of one connection, before others get their turn */
 #define VECTORS_MAX    32
 
-/* ---- lists ------------------------------------------------------------------------------------ */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 void edge_connection_list(struct edge *edge, struct edge_connection *connection,
                           enum connection_list list)
@@ -31,10 +31,10 @@ void edge_connection_dirty(struct edge *edge, struct edge_connection *connection
     edge->dirty[edge->dirty_count++] = connection->index;
 }
 
-/* ---- write ------------------------------------------------------------------------------------ */
+/* ---- write ----------------------------------------------------------------------------------- */
 
-/* Answered and written: nothing keeps it any longer. A last look at the input spares the client a reset that would
- * destroy the answer it has not read yet. */
+/* Answered and written: nothing keeps it any longer. A last look at the input spares the client a
+ * reset that would destroy the answer it has not read yet. */
 static void close_if_done(struct edge *edge, struct edge_connection *connection)
 {
     if (!connection->closing || connection->first != EDGE_NONE || connection->output.bytes != 0)
@@ -88,7 +88,7 @@ void edge_connection_flush(struct edge *edge, struct edge_connection *connection
         close_if_done(edge, connection);
 }
 
-/* ---- read and parse ----------------------------------------------------------------------------- */
+/* ---- read and parse -------------------------------------------------------------------------- */
 
 /* False: no slot for the sentence, wait. */
 static bool refuse_bytes(struct edge *edge, struct edge_connection *connection,

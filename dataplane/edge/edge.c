@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define LISTEN_BACKLOG 1024
-#define LOCAL_SLOTS    4096u /* replies of the edge's own that may stand behind commands under way */
+#define LOCAL_SLOTS    4096u /* the edge's own replies that stand behind commands under way */
 #define SECOND_NS      UINT64_C(1000000000)
 #define SECOND_MS      1000
 #define WAKE_INDEX     (EDGE_NONE - 1) /* epoll: the wake-up; EDGE_NONE: the listening socket */
@@ -67,7 +67,7 @@ void edge_config_defaults(struct edge_config *config)
     };
 }
 
-/* ---- memory ----------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 struct edge_layout {
     size_t connections, orders, lists, slots, machines, clients, big_clients, pool, big_inputs,
@@ -186,7 +186,7 @@ static void carve(struct edge *edge, const struct edge_layout *layout)
     edge_table_init(edge);
 }
 
-/* ---- sockets ---------------------------------------------------------------------------------- */
+/* ---- sockets --------------------------------------------------------------------------------- */
 
 static void close_descriptor(int *fd)
 {
@@ -265,7 +265,7 @@ void edge_fini(struct edge *edge)
     close_descriptor(&edge->epoll_fd);
 }
 
-/* ---- turns ------------------------------------------------------------------------------------ */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 void edge_wait(struct edge *edge, int wait_ms)
 {
@@ -398,7 +398,7 @@ void edge_stop(struct edge *edge)
     edge->started = false;
 }
 
-/* ---- looks ------------------------------------------------------------------------------------ */
+/* ---- looks ----------------------------------------------------------------------------------- */
 
 uint16_t edge_port(const struct edge *edge)
 {

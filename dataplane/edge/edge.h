@@ -1,29 +1,32 @@
 /* edge.h: Redis protocol clients on one side, the node's lanes on the other.
  *
- * Shape: one thread with kernel sockets and epoll; never a polling core. A command is parsed where it was read, turned
- * into a wire command, and submitted to a client machine (protocols/client), whose frames cross a duct to the lane of
- * the command's group. All that one turn has read leaves together. Answers are gathered and written with one call
- * per connection and turn.
+ * Shape: one thread with kernel sockets and epoll; never a polling core. A command is parsed where
+ * it was read, turned into a wire command, and submitted to a client machine (protocols/client),
+ * whose frames cross a duct to the lane of the command's group. All that one turn has read leaves
+ * together. Answers are gathered and written with one call per connection and turn.
  *
  *   socket ─► input ─► resp_parse ─► table ─► client_submit ─► client_emit ─► duct ─► lane
  *      ◄─ writev ─ chain ◄─ slots in order ◄─ completion ◄─ client_receive ◄─ duct ◄──┘
  *
- *   Order: what a connection pipelines on keys of one group behaves as if executed one after the other. A connection
- *   uses one session per group, so its writes are executed as they were sent; a read waits until its connection's
- *   writes are answered, and a write until its reads are. Reads among themselves run side by side; one whose answer
- *   may be older than that of an earlier one is asked again. Across groups there is no order within a pipeline.
- *   A command that finds no room in its session stays in the input buffer; nobody queues but the kernel.
- *   DEL and EXISTS of many keys and MGET are one command per key: each is atomic, all together are not.
+ *   Order: what a connection pipelines on keys of one group behaves as if executed one after the
+ *   other. A connection uses one session per group, so its writes are executed as they were sent; a
+ *   read waits until its connection's writes are answered, and a write until its reads are. Reads
+ *   among themselves run side by side; one whose answer may be older than that of an earlier one is
+ *   asked again. Across groups there is no order within a pipeline. A command that finds no room in
+ *   its session stays in the input buffer; nobody queues but the kernel. DEL and EXISTS of many
+ *   keys and MGET are one command per key: each is atomic, all together are not.
  *
- * Memory: one flat region of the caller, edge_footprint bytes (address space; buffers are touched on use). Nothing is
- *   allocated after edge_init, which also opens the sockets. Ducts are lent until edge_fini.
- * Threads: edge_wait and edge_poll on one (edge_start makes it); edge_stop from the one that started it; counters and
- *   edge_cpu_ns from any.
+ * Memory: one flat region of the caller, edge_footprint bytes (address space; buffers are touched
+ *   on use). Nothing is allocated after edge_init, which also opens the sockets. Ducts are lent
+ *   until edge_fini.
+ * Threads: edge_wait and edge_poll on one (edge_start makes it); edge_stop from the one that
+ *   started it; counters and edge_cpu_ns from any.
  * Time: passed to edge_poll; the thread reads CLOCK_MONOTONIC once per turn.
- * Limits: EDGE_CONNECTIONS_MAX connections; EDGE_SESSIONS_MAX sessions of CLIENT_WINDOW_MAX commands per group. Half a
- *   command may lie for half_sent_ns. Beyond backlog_bytes_max of answers nothing more is parsed until some are read;
- *   a client that takes no byte of that many for a second, or of fewer for unread_ns, is closed. When chunks run out,
- *   the connection whose answers hold the most is closed. A command waits for an input buffer up to deadline_ns.
+ * Limits: EDGE_CONNECTIONS_MAX connections; EDGE_SESSIONS_MAX sessions of CLIENT_WINDOW_MAX
+ *   commands per group. Half a command may lie for half_sent_ns. Beyond backlog_bytes_max of
+ *   answers nothing more is parsed until some are read; a client that takes no byte of that many
+ *   for a second, or of fewer for unread_ns, is closed. When chunks run out, the connection whose
+ *   answers hold the most is closed. A command waits for an input buffer up to deadline_ns.
  *   Commands: see resp.h.
  * Refusals: an error to the client, by name, and a counter: edge_events.def.
  * Cost: per SET with pipelining, parse to answer: not measured.
@@ -53,15 +56,15 @@ const char *edge_event_sentence(enum edge_event event);
 
 /* What only the node can answer. */
 enum edge_question {
-    EDGE_ASK_INFO,    /* lines "name:value\r\n" that INFO shows after the edge's own           */
-    EDGE_ASK_STATUS,  /* QUORATE STATUS: JSON                                                  */
-    EDGE_ASK_MEMBERS, /* QUORATE MEMBERS: JSON                                                 */
-    EDGE_ASK_INCARNATION, /* QUORATE INCARNATION: "id hex"                                         */
-    EDGE_ASK_BOOTSTRAP, /* QUORATE BOOTSTRAP cluster-hex id=incarnation-hex,...: argument is the rest */
+    EDGE_ASK_INFO,        /* lines "name:value\r\n" that INFO shows after the edge's own */
+    EDGE_ASK_STATUS,      /* QUORATE STATUS: JSON */
+    EDGE_ASK_MEMBERS,     /* QUORATE MEMBERS: JSON */
+    EDGE_ASK_INCARNATION, /* QUORATE INCARNATION: "id hex" */
+    EDGE_ASK_BOOTSTRAP,   /* QUORATE BOOTSTRAP; argument: cluster-hex id=incarnation-hex,... */
 };
 
-/* Writes a NUL-terminated text of less than `capacity` bytes. False: the text says why not. Called on the edge's
- * thread, which serves nobody meanwhile. */
+/* Writes a NUL-terminated text of less than `capacity` bytes. False: the text says why not. Called
+ * on the edge's thread, which serves nobody meanwhile. */
 typedef bool edge_answer(void *context, enum edge_question question, const char *argument,
                          char *text, uint32_t capacity);
 
@@ -99,8 +102,9 @@ void edge_stop(
     struct edge *edge); /* returns when the thread has ended; may be called without a start */
 void edge_fini(struct edge *edge); /* closes everything; stopped edges only */
 
-/* One turn in two halves, for owners of a thread of their own (tests): waits for sockets, up to wait_ms if nothing is
- * under way, then does what there is to do. edge_poll returns how much work it found. */
+/* One turn in two halves, for owners of a thread of their own (tests): waits for sockets, up to
+ * wait_ms if nothing is under way, then does what there is to do. edge_poll returns how much work
+ * it found. */
 void edge_wait(struct edge *edge, int wait_ms);
 uint32_t edge_poll(struct edge *edge, uint64_t now_ns);
 

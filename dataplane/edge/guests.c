@@ -1,4 +1,4 @@
-/* guests.c: connections come and go: accept, close, and whoever stays too long or takes too much. */
+/* guests.c: connections come and go, and some stay too long or take too much. */
 #include "dataplane/edge/internal.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #define ACCEPTS_PER_TURN 64
 #define SECOND_NS        UINT64_C(1000000000)
 
-/* ---- accept ----------------------------------------------------------------------------------- */
+/* ---- accept ---------------------------------------------------------------------------------- */
 
 static void accept_pause(struct edge *edge, bool accepting)
 {
@@ -63,7 +63,7 @@ static bool connection_open(struct edge *edge, int fd, const struct sockaddr_in 
     return true;
 }
 
-/* Out of descriptors: the spare one lets whoever has come be told so, instead of waiting unheard. */
+/* Out of descriptors: with the spare one whoever has come is told so, and does not wait unheard. */
 static bool refuse_with_spare(struct edge *edge)
 {
     close(edge->spare_fd);
@@ -98,7 +98,7 @@ void edge_accept(struct edge *edge)
     }
 }
 
-/* ---- close ------------------------------------------------------------------------------------ */
+/* ---- close ----------------------------------------------------------------------------------- */
 
 void edge_input_release(struct edge *edge, struct edge_connection *connection)
 {
@@ -164,7 +164,7 @@ void edge_connections_bury(struct edge *edge)
     edge->grave_count = left;
 }
 
-/* ---- whoever takes too much ------------------------------------------------------------------------ */
+/* ---- whoever takes too much ------------------------------------------------------------------ */
 
 /* Bytes of answers that wait for their turn or for their reader. */
 static uint64_t held_bytes(const struct edge *edge, const struct edge_connection *connection)
@@ -194,7 +194,7 @@ bool edge_make_room(struct edge *edge, const struct edge_connection *connection)
     return true;
 }
 
-/* ---- what is due once per second ------------------------------------------------------------------ */
+/* ---- what is due once per second ------------------------------------------------------------- */
 
 static bool past(const struct edge *edge, uint64_t since_ns, uint64_t limit_ns)
 {

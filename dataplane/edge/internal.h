@@ -1,8 +1,10 @@
 /* internal.h: what the parts of the edge share. For this folder alone.
  *
- * Shape: edge.c turns, guests.c accepts and closes, connection.c reads and writes sockets, table.c finds the handler of a command, keys.c,
- * server.c and about.c handle, ask.c submits and keeps order, answer.c makes replies of results, carrier.c moves frames.
- * Memory, threads, time, limits: see edge.h. Refusals: here and there a bool; the counters are edge_events.def.
+ * Shape: edge.c turns, guests.c accepts and closes, connection.c reads and writes sockets, table.c
+ * finds the handler of a command, keys.c, server.c and about.c handle, ask.c submits and keeps
+ * order, answer.c makes replies of results, carrier.c moves frames.
+ * Memory, threads, time, limits: see edge.h. Refusals: here and there a bool; the counters are
+ * edge_events.def.
  */
 #ifndef DATAPLANE_EDGE_INTERNAL_H
 #define DATAPLANE_EDGE_INTERNAL_H
@@ -58,11 +60,12 @@ enum edge_failure {
     FAILURE_COUNT
 };
 
-/* PARKED: a read whose answer came before that of an earlier one, so that it might be older than that. It is asked
- * again when everything before it is answered. */
+/* PARKED: a read whose answer came before that of an earlier one, so that it might be older than
+ * that. It is asked again when everything before it is answered. */
 enum slot_state { SLOT_FREE = 0, SLOT_WAITING, SLOT_PARKED, SLOT_ANSWERED };
 
-/* One command, or part of one, between submission and reply. What is answered before its turn is kept here. */
+/* One command, or part of one, between submission and reply. What is answered before its turn is
+ * kept here. */
 struct edge_slot {
     uint32_t next;       /* of its connection, or free  */
     uint32_t connection; /* EDGE_NONE: it has gone away */
@@ -199,7 +202,7 @@ static inline void edge_count(struct edge *edge, enum edge_event event)
     __atomic_store_n(&edge->counter[event], edge->counter[event] + 1, __ATOMIC_RELAXED);
 }
 
-/* ---- table.c ---------------------------------------------------------------------------------- */
+/* ---- table.c --------------------------------------------------------------------------------- */
 
 /* Whose arguments are in edge->command. STEP_WAIT: call again later with the same bytes. */
 typedef enum edge_step edge_handler(struct edge *edge, struct edge_connection *connection,
@@ -241,10 +244,11 @@ edge_handler edge_do_config, edge_do_command, edge_do_info, edge_do_quorate;
 enum edge_step edge_list_clients(struct edge *edge, struct edge_connection *connection,
                                  bool itself);
 
-/* ---- ask.c ------------------------------------------------------------------------------------ */
+/* ---- ask.c ----------------------------------------------------------------------------------- */
 
-/* Sends one command, or part of one, to its group; its reply takes its place among the connection's. STEP_WAIT: no
- * room, or an earlier one must be answered first. After the deadline the answer is -TRYAGAIN. */
+/* Sends one command, or part of one, to its group; its reply takes its place among the
+ * connection's. STEP_WAIT: no room, or an earlier one must be answered first. After the deadline
+ * the answer is -TRYAGAIN. */
 enum edge_step edge_ask(struct edge *edge, struct edge_connection *connection, uint16_t group,
                         const struct wire_command *command, enum edge_form form);
 void edge_completed(struct edge *edge, struct edge_machine *machine,
@@ -252,12 +256,13 @@ void edge_completed(struct edge *edge, struct edge_machine *machine,
 /* A local reply must stand behind what is under way. NULL: no slot, wait. */
 struct edge_slot *edge_slot_append(struct edge *edge, struct edge_connection *connection);
 void edge_slot_free(struct edge *edge, uint32_t index);
-/* The first slot of the connection is parked: asks it again, and those parked right behind it. False: no room. */
+/* The first slot of the connection is parked: asks it again, and those parked right behind it.
+ * False: no room. */
 bool edge_ask_parked(struct edge *edge, struct edge_connection *connection);
 struct edge_machine *edge_machine_of(struct edge *edge, const struct edge_connection *connection,
                                      uint16_t group, bool big);
 
-/* ---- answer.c --------------------------------------------------------------------------------- */
+/* ---- answer.c -------------------------------------------------------------------------------- */
 
 /* A reply of the edge's own, in its place. STEP_WAIT: no slot. */
 enum edge_step edge_reply(struct edge *edge, struct edge_connection *connection, const void *text,
@@ -276,7 +281,7 @@ void edge_answer_failure(struct edge *edge, uint32_t index, enum edge_failure fa
 /* Writes out what is in order at the front of the connection's slots. */
 void edge_answer_advance(struct edge *edge, struct edge_connection *connection);
 
-/* ---- carrier.c -------------------------------------------------------------------------------- */
+/* ---- carrier.c ------------------------------------------------------------------------------- */
 
 size_t edge_machine_footprint(const struct edge_config *config, bool big);
 void edge_machine_init(struct edge *edge, uint32_t index, void *memory, uint64_t name,
@@ -286,7 +291,7 @@ uint32_t edge_carrier_send(struct edge *edge);
 uint32_t edge_carrier_receive(struct edge *edge);
 void edge_carrier_fini(struct edge *edge);
 
-/* ---- connection.c ----------------------------------------------------------------------------- */
+/* ---- connection.c ---------------------------------------------------------------------------- */
 
 void edge_connection_event(struct edge *edge, struct edge_connection *connection, uint32_t events);
 /* Parses and reads as far as it goes. */
@@ -296,14 +301,15 @@ void edge_connection_dirty(struct edge *edge, struct edge_connection *connection
 void edge_connection_list(struct edge *edge, struct edge_connection *connection,
                           enum connection_list list);
 
-/* ---- guests.c --------------------------------------------------------------------------------- */
+/* ---- guests.c -------------------------------------------------------------------------------- */
 
 void edge_accept(struct edge *edge);
 void edge_input_release(struct edge *edge, struct edge_connection *connection);
 /* Nothing more is parsed; closed once all is answered and written. */
 void edge_connection_stop(struct edge *edge, struct edge_connection *connection);
 void edge_connection_kill(struct edge *edge, struct edge_connection *connection);
-/* Out of buffers: whoever holds the most loses them. False: that is `connection` itself, or nobody holds any. */
+/* Out of buffers: whoever holds the most loses them. False: that is `connection` itself, or nobody
+ * holds any. */
 bool edge_make_room(struct edge *edge, const struct edge_connection *connection);
 void edge_connections_second(struct edge *edge); /* what is due once per second */
 void edge_connections_bury(struct edge *edge);   /* indexes of the dead become free */

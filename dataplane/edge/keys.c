@@ -113,7 +113,7 @@ enum edge_step edge_do_expire(struct edge *edge, struct edge_connection *connect
     return ask_key(edge, connection, &command, FORM_PLAIN);
 }
 
-/* ---- SET -------------------------------------------------------------------------------------- */
+/* ---- SET ------------------------------------------------------------------------------------- */
 
 /* What EX and PX count in, ms; 0: the option is another one. */
 static int64_t expiry_unit_ms(struct resp_span option)
@@ -121,8 +121,8 @@ static int64_t expiry_unit_ms(struct resp_span option)
     return resp_is(option, "EX") ? 1000 : resp_is(option, "PX");
 }
 
-/* NX, XX, GET, KEEPTTL in `flags`, EX and PX in `argument`. Returns the error, NULL: none. As in Redis the last EX
- * counts, and a number is looked at only when all the words make sense. */
+/* NX, XX, GET, KEEPTTL in `flags`, EX and PX in `argument`. Returns the error, NULL: none. As in
+ * Redis the last EX counts, and a number is looked at only when all the words make sense. */
 static const char *set_options(const struct edge *edge, struct wire_command *command)
 {
     static const uint8_t exclusive = WIRE_SET_IF_ABSENT | WIRE_SET_IF_PRESENT;
@@ -169,9 +169,9 @@ enum edge_step edge_do_set(struct edge *edge, struct edge_connection *connection
     return ask_key(edge, connection, &command, FORM_PLAIN);
 }
 
-/* ---- several keys --------------------------------------------------------------------------------- */
+/* ---- several keys ---------------------------------------------------------------------------- */
 
-/* Every `stride`-th argument from 1 on is a key, all of one group. Returns the error, NULL: none. */
+/* Every `stride`-th argument from 1 on is a key, all of one group. Returns the error, or NULL. */
 static const char *check_keys(struct edge *edge, uint32_t stride, enum edge_event *event)
 {
     for (uint32_t i = 1; i < edge->command.argument_count; i += stride) {
@@ -187,7 +187,8 @@ static const char *check_keys(struct edge *edge, uint32_t stride, enum edge_even
     return NULL;
 }
 
-/* One command per key from part `first` on; parts that found no room are asked when the command is dispatched again. */
+/* One command per key from part `first` on; parts that found no room are asked when the command is
+ * dispatched again. */
 static enum edge_step ask_each(struct edge *edge, struct edge_connection *connection, uint8_t op,
                                bool sum)
 {
@@ -258,7 +259,7 @@ enum edge_step edge_do_mset(struct edge *edge, struct edge_connection *connectio
     return edge_ask(edge, connection, group_of(edge, edge_argument(edge, 1)), &command, FORM_PLAIN);
 }
 
-/* ---- all keys ----------------------------------------------------------------------------------- */
+/* ---- all keys -------------------------------------------------------------------------------- */
 
 enum edge_step edge_do_size(struct edge *edge, struct edge_connection *connection,
                             const struct edge_command_rule *rule)

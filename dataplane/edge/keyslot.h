@@ -1,9 +1,10 @@
 /* keyslot.h: which group a key belongs to, as Redis Cluster counts it.
  *
- * Shape: CRC16 (XMODEM) of the key modulo 16,384 is its slot; when the key has a hash tag {..} that is not empty,
- * only the tag counts, so that related keys can be kept together. Slots are spread over the groups in runs of
- * equal size. Memory, time: none. Threads: pure. Limits: none. Refusals: none. Cost: one table look-up per byte of
- * the key; measured: not measured. Source: Redis Cluster specification, "Keys distribution model".
+ * Shape: CRC16 (XMODEM) of the key modulo 16,384 is its slot; when the key has a hash tag {..} that
+ * is not empty, only the tag counts, so that related keys can be kept together. Slots are spread
+ * over the groups in runs of equal size. Memory, time: none. Threads: pure. Limits: none. Refusals:
+ * none. Cost: one table look-up per byte of the key; measured: not measured. Source: Redis Cluster
+ * specification, "Keys distribution model".
  */
 #ifndef DATAPLANE_EDGE_KEYSLOT_H
 #define DATAPLANE_EDGE_KEYSLOT_H

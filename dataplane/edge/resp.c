@@ -16,8 +16,8 @@ const char *resp_refusal_sentence(enum resp_outcome refusal)
     return refusal_sentence[refusal];
 }
 
-/* A number up to `most` and its CRLF, judged byte by byte: what no later byte can mend is refused here
- * already. *at moves behind it on RESP_COMMAND. */
+/* A number up to `most` and its CRLF, judged byte by byte: what no later byte can mend is refused
+ * here already. *at moves behind it on RESP_COMMAND. */
 static enum resp_outcome read_length(const uint8_t **at, const uint8_t *end, uint32_t most,
                                      enum resp_outcome above, uint32_t *length)
 {
@@ -45,8 +45,8 @@ static enum resp_outcome read_length(const uint8_t **at, const uint8_t *end, uin
     return RESP_COMMAND;
 }
 
-/* One "$length\r\nbytes\r\n", behind which `rest` more must come. On RESP_MORE *at is the next byte that can
- * matter, unless that is the next one anyway. */
+/* One "$length\r\nbytes\r\n", behind which `rest` more must come. On RESP_MORE *at is the next byte
+ * that can matter, unless that is the next one anyway. */
 static enum resp_outcome read_bulk(const uint8_t **at, const uint8_t *data, const uint8_t *end,
                                    uint32_t rest, struct resp_span *argument)
 {
@@ -94,8 +94,8 @@ static enum resp_outcome read_multibulk(const uint8_t *data, uint32_t bytes,
     return outcome;
 }
 
-/* What a person types. A quote would be a part of an argument to some and not to others; what is no text is
- * another protocol on the wrong port. */
+/* What a person types. A quote would be a part of an argument to some and not to others; what is no
+ * text is another protocol on the wrong port. */
 static enum resp_outcome read_inline(const uint8_t *data, uint32_t bytes,
                                      struct resp_command *command)
 {

@@ -1,16 +1,18 @@
 /* resp.h: commands out of a Redis protocol 2 byte stream, without copying them.
  *
- * Shape: a pure function of the bytes at hand. It either finds one whole command at their start, or refuses, or says
- * how many bytes there must be for another verdict. It judges byte by byte: a refusal stands at the first byte that
- * nothing behind it can mend, however the stream is cut. Nothing is remembered between calls; the hint keeps a large
- * argument from being walked to again and again while it comes.
+ * Shape: a pure function of the bytes at hand. It either finds one whole command at their start, or
+ * refuses, or says how many bytes there must be for another verdict. It judges byte by byte: a
+ * refusal stands at the first byte that nothing behind it can mend, however the stream is cut.
+ * Nothing is remembered between calls; the hint keeps a large argument from being walked to again
+ * and again while it comes.
  *
  *   *2\r\n$3\r\nGET\r\n$1\r\nk\r\n     multibulk, what clients send
- *   GET k\r\n                          inline, what people type; blanks separate, quotes are refused
+ *   GET k\r\n                          inline, what people type; blanks separate, no quotes
  *
  * Memory: spans point into the caller's bytes. Threads: pure. Time: none.
- * Limits: below; more bytes or arguments are refused at the digit that says so, before they come. Lengths are written as
- * Redis writes them: no sign, no leading zero; a null array is refused like any negative length.
+ * Limits: below; more bytes or arguments are refused at the digit that says so, before they come.
+ * Lengths are written as Redis writes them: no sign, no leading zero; a null array is refused like
+ * any negative length.
  * Refusals: resp_events.def; each ends the connection, since what follows can not be trusted.
  * Cost: O(arguments) beside finding the end of an inline line; measured: not measured.
  */
@@ -51,8 +53,8 @@ struct resp_command {
 
 enum resp_outcome resp_parse(const uint8_t *data, uint32_t bytes, struct resp_command *command);
 
-/* A whole decimal number with optional sign that fits 64 bits, as Redis reads one: no blanks, no plus, no leading
- * zero. */
+/* A whole decimal number with optional sign that fits 64 bits, as Redis reads one: no blanks, no
+ * plus, no leading zero. */
 bool resp_integer(struct resp_span span, int64_t *value);
 
 /* Same letters, whatever their case; `word` is in capitals. */

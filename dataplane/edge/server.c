@@ -41,7 +41,7 @@ enum edge_step edge_do_select(struct edge *edge, struct edge_connection *connect
     return edge_reply_text(edge, connection, "+OK\r\n");
 }
 
-/* ---- CLIENT ----------------------------------------------------------------------------------- */
+/* ---- CLIENT ---------------------------------------------------------------------------------- */
 
 /* Printable and without blanks, so that lists of clients can be read by programs. */
 static const char *refused_name(struct resp_span name)

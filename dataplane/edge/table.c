@@ -59,8 +59,8 @@ void edge_rule_name(const struct edge_command_rule *rule, char name[EDGE_COMMAND
     name[at] = '\0';
 }
 
-/* A name of up to eight letters as one number, whatever their case. No other byte becomes a small letter by setting
- * this bit but the letter's two cases. */
+/* A name of up to eight letters as one number, whatever their case. No other byte becomes a small
+ * letter by setting this bit but the letter's two cases. */
 static uint64_t name_number(const void *name, uint32_t bytes)
 {
     uint64_t number = 0;

@@ -1,4 +1,5 @@
-/* bootstrap.c: the first configuration of a cluster: every node is told the same (id, incarnation) pairs. */
+/* bootstrap.c: the first configuration of a cluster: every node is told the same (id, incarnation)
+ * pairs. */
 #include "dataplane/operator/operator.h"
 
 #include <inttypes.h>

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- open ------------------------------------------------------------------------------------- */
+/* ---- open ------------------------------------------------------------------------------------ */
 
 static bool split_endpoint(const char *endpoint, char *host, char *port)
 {
@@ -111,7 +111,7 @@ void operator_close(struct operator_connection *connection)
     *connection = (struct operator_connection){.fd = -1};
 }
 
-/* ---- ask -------------------------------------------------------------------------------------- */
+/* ---- ask ------------------------------------------------------------------------------------- */
 
 static bool send_all(const struct operator_connection *connection, const char *data, size_t bytes)
 {

@@ -1,12 +1,13 @@
 /* connection.h: one blocking connection to a node's RESP edge.
  *
- * Shape: open, ask and wait, ask again, close. One command at a time; replies are one line, number or text, never
- * arrays: the operator asks for nothing else. Memory: the caller's struct; a reply's text stays valid until the next
- * ask or close, and always ends with a NUL. Threads: one per connection. Time: connecting gives up after
- * OPERATOR_CONNECT_MS per address of the name (to resolve it takes what the resolver takes), question and answer
- * together after timeout_ms; OPERATOR_ANSWER_MS is longer than an edge's own deadline.
- * Limits: OPERATOR_TEXT_MAX bytes of a reply. Refusals: false and a sentence, or REPLY_BROKEN: then it is not known
- * whether the command was executed. Cost: system calls; not measured.
+ * Shape: open, ask and wait, ask again, close. One command at a time; replies are one line, number
+ * or text, never arrays: the operator asks for nothing else. Memory: the caller's struct; a reply's
+ * text stays valid until the next ask or close, and always ends with a NUL. Threads: one per
+ * connection. Time: connecting gives up after OPERATOR_CONNECT_MS per address of the name (to
+ * resolve it takes what the resolver takes), question and answer together after timeout_ms;
+ * OPERATOR_ANSWER_MS is longer than an edge's own deadline.
+ * Limits: OPERATOR_TEXT_MAX bytes of a reply. Refusals: false and a sentence, or REPLY_BROKEN: then
+ * it is not known whether the command was executed. Cost: system calls; not measured.
  */
 #ifndef DATAPLANE_OPERATOR_CONNECTION_H
 #define DATAPLANE_OPERATOR_CONNECTION_H

@@ -1,10 +1,12 @@
 /* operator.h: what the verbs of `quorate` share. For this folder alone.
  *
- * Shape: main.c parses, finds the verb, and leaves with the verb's exit code; each verb opens its connections, asks,
- * and prints to standard output; what went wrong goes to standard error in one sentence.
+ * Shape: main.c parses, finds the verb, and leaves with the verb's exit code; each verb opens its
+ * connections, asks, and prints to standard output; what went wrong goes to standard error in one
+ * sentence.
  * Memory: static options; JSON is jansson's. Threads: one. Time: see connection.h.
- * Limits: OPERATOR_ENDPOINTS_MAX endpoints. Refusals: exit codes of sysexits.h: 64 usage, 65 the answer is no,
- * 69 nobody answers sense, outcome unknown, or not in this version, 71 output that can not be written, 75 not executed.
+ * Limits: OPERATOR_ENDPOINTS_MAX endpoints. Refusals: exit codes of sysexits.h: 64 usage, 65 the
+ * answer is no, 69 nobody answers sense, outcome unknown, or not in this version, 71 output that
+ * can not be written, 75 not executed.
  * Cost: not measured.
  */
 #ifndef DATAPLANE_OPERATOR_OPERATOR_H
@@ -35,7 +37,8 @@ struct operator_options {
 
 typedef int operator_verb(const struct operator_options *options);
 
-/* One line on standard error, "quorate: subject: ...", whatever bytes a node has put into it; subject may be NULL. */
+/* One line on standard error, "quorate: subject: ...", whatever bytes a node has put into it;
+ * subject may be NULL. */
 __attribute__((format(printf, 2, 3))) void operator_complain(const char *subject,
                                                              const char *format, ...);
 
@@ -45,7 +48,7 @@ bool operator_endpoints(struct operator_options *options, const char *list);
 operator_verb operator_status, operator_members, operator_key, operator_ping, operator_bootstrap,
     operator_plan;
 
-/* ---- table.c: columns as wide as they must be, cells without control characters ------------------ */
+/* ---- table.c: columns as wide as they must be, cells without control characters -------------- */
 
 #define OPERATOR_COLUMNS_MAX 16u
 #define OPERATOR_ROWS_MAX    4096u

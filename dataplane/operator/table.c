@@ -1,5 +1,5 @@
-/* table.c: what people read. A node's words go to a terminal, so control characters in them become question
- * marks. */
+/* table.c: what people read. A node's words go to a terminal, so control characters in them become
+ * question marks. */
 #include "dataplane/operator/operator.h"
 
 #include <stdarg.h>

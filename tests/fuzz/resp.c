@@ -1,5 +1,5 @@
-/* The RESP parser on any bytes: it stays inside them, its hint is honest, and a stream means the same however it is
- * cut. The first byte says where. */
+/* The RESP parser on any bytes: it stays inside them, its hint is honest, and a stream means the
+ * same however it is cut. The first byte says where. */
 #include "dataplane/edge/resp.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -15,7 +15,8 @@ static void check_spans(const struct resp_command *command, const uint8_t *data)
     ENSURE(at <= data + command->bytes);
 }
 
-/* Goes on with the hash of what stands before; where the commands in data[0, size) end, and why, in *used, *last. */
+/* Goes on with the hash of what stands before; where the commands in data[0, size) end, and why, in
+ * *used, *last. */
 static uint64_t walk(uint64_t hash, const uint8_t *data, size_t size, size_t *used,
                      enum resp_outcome *last)
 {
@@ -61,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ENSURE(used == used_of_part && last == last_of_part);
         return 0;
     }
-    /* The whole is the commands of the part, then those of the rest that starts where the part's ended. */
+    /* The whole is the commands of the part, then those of the rest, from where the part's end. */
     ENSURE(used_of_part <= used);
     size_t used_of_rest = 0;
     enum resp_outcome last_of_rest = RESP_MORE;

@@ -1,5 +1,5 @@
-// The C library against sockets on loopback. Every command carries its own deadline, so no test can hang for long; none
-// of them looks at how long anything took.
+// The C library against sockets on loopback. Every command carries its own deadline, so no test can
+// hang for long; none of them looks at how long anything took.
 #include "tests/unit/client/udp_server.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-/* edge_fixture.hpp: an edge with fake lanes, clients on real sockets, and a clock that the test turns. */
+/* edge_fixture.hpp: an edge with fake lanes, clients on real sockets, and a clock of the test's. */
 #ifndef TESTS_UNIT_EDGE_EDGE_FIXTURE_HPP
 #define TESTS_UNIT_EDGE_EDGE_FIXTURE_HPP
 
@@ -15,6 +15,8 @@ extern "C" {
 }
 
 using Words = std::vector<std::string>;
+
+constexpr uint64_t second = 1000000000;
 
 inline std::string multibulk(const Words &words)
 {
@@ -163,6 +165,13 @@ class EdgeTest : public testing::Test
         for (auto &lane : lanes)
             lane->turn();
     }
+    void turn_for(Socket &socket, uint64_t ns, uint64_t step_ns = 10000000)
+    {
+        for (uint64_t end = now_ns + ns; now_ns < end;) {
+            turn(step_ns);
+            socket.pull();
+        }
+    }
     /* Turns until the client has this many bytes, or its connection has ended. */
     void pump(Socket &socket, size_t bytes, int turns = 20000)
     {
@@ -193,6 +202,22 @@ class EdgeTest : public testing::Test
             pump(socket, before + 1, before == 0 ? 20000 : 3);
         } while (socket.received.size() > before);
         return std::exchange(socket.received, "");
+    }
+};
+
+/* One client and its commands, one at a time. */
+class OneClientTest : public EdgeTest
+{
+  protected:
+    std::unique_ptr<Socket> socket;
+    void SetUp() override
+    {
+        start();
+        socket = connect();
+    }
+    void check(const Words &words, const std::string &expected)
+    {
+        EXPECT_EQ(exchange(*socket, multibulk(words), expected), expected) << words[0];
     }
 };
 

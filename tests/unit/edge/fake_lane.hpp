@@ -1,4 +1,5 @@
-/* fake_lane.hpp: the other end of a duct: a table that answers wire requests in whatever order the test wants. */
+/* fake_lane.hpp: the other end of a duct: a table that answers wire requests in whatever order the
+ * test wants. */
 #ifndef TESTS_UNIT_EDGE_FAKE_LANE_HPP
 #define TESTS_UNIT_EDGE_FAKE_LANE_HPP
 

@@ -1,4 +1,4 @@
-/* What a connection pipelines behaves as if executed one after the other, whatever the lane does. */
+/* What a connection pipelines behaves as if executed in turn, whatever the lane does. */
 #include "tests/unit/edge/edge_fixture.hpp"
 
 namespace
@@ -166,8 +166,9 @@ TEST_F(Order, SeveralGroupsAndLanes)
     torture(6, 300);
 }
 
-/* Others write while this connection reads: what it sees may never go back. A lane executes in the order of arrival, so
- * either what it executes comes in another order (held back, busy, lost), or what it answers. */
+/* Others write while this connection reads: what it sees may never go back. A lane executes in the
+ * order of arrival, so either what it executes comes in another order (held back, busy, lost), or
+ * what it answers. */
 class Reads : public Order, public testing::WithParamInterface<unsigned>
 {
   protected:

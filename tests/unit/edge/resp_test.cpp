@@ -43,7 +43,8 @@ Words words_of(const resp_command &command)
     return words;
 }
 
-/* Feeds the stream in two pieces and returns the commands; a hint that asks for too much shows as a missing one. */
+/* Feeds the stream in two pieces and returns the commands; a hint that asks for too much shows as a
+ * missing one. */
 std::vector<Words> commands_of(const std::string &stream, size_t cut)
 {
     auto command = std::make_unique<resp_command>();
@@ -191,7 +192,7 @@ TEST(Resp, LargestAcceptedSizesAreTaken)
     EXPECT_EQ(command->argument_count, 1024u);
 }
 
-/* The dumb twin of the multibulk form: reads with std::string and says nothing but yes, no, more. */
+/* The dumb twin of the multibulk form: reads with std::string; says yes, no, more. */
 enum class Twin { yes, no, more };
 
 Twin twin_number(const std::string &text, size_t *at, long most, long *number)

@@ -26,7 +26,8 @@ std::string bulk(const std::string &text)
     return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
 }
 
-/* Answers each command by its words, blank-separated, or by its first two; without an answer it hangs up. */
+/* Answers each command by its words, blank-separated, or by its first two; without an answer it
+ * hangs up. */
 class FakeNode
 {
   public:
@@ -405,7 +406,7 @@ TEST(Operator, MembersAndPing)
     EXPECT_NE(ping.output.find(" us\n"), std::string::npos);
 }
 
-/* ---- bootstrap ---------------------------------------------------------------------------------- */
+/* ---- bootstrap ------------------------------------------------------------------------------- */
 
 std::string status_of(const std::string &cluster)
 {
@@ -529,7 +530,7 @@ TEST_F(Bootstrap, HalfDoneIsSaidAndCanBeFinished)
     EXPECT_EQ(told(2).size(), 1u);
 }
 
-/* ---- plan ------------------------------------------------------------------------------------- */
+/* ---- plan ------------------------------------------------------------------------------------ */
 
 TEST(Operator, PlanDrawsADescribedMachine)
 {

@@ -119,7 +119,7 @@ void raft_append_receive(raft *r, struct raft_input *input, uint32_t from)
     }
     uint32_t count = append->entry_count;
     if (append->log_term > append->term ||
-        (count > 0 && (input->entries[0].term < append->log_term ||
+        (count > 0 && (input->entries[0].term < max_u64(append->log_term, 1) ||
                        input->entries[count - 1].term > append->term))) {
         raft_count(r, RAFT_APPEND_MALFORMED);
         return;

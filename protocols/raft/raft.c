@@ -97,6 +97,16 @@ uint32_t raft_position(const raft *r, uint16_t id)
     return RAFT_NO_POSITION;
 }
 
+/* No sum or next number of what passes here can overflow, and no single message can use the terms up. Only who refuses
+ * a pre-vote may have seen no term yet. */
+static bool plausible(const raft *r, const struct wire_raft *message)
+{
+    uint64_t numbers = message->index | message->log_term | message->commit | message->round;
+    return (message->term != 0 || message->kind == WIRE_PREVOTE_REPLY) &&
+           numbers <= RAFT_NUMBER_MAX &&
+           (message->term <= r->term || message->term - r->term <= RAFT_TERM_LEAP_MAX);
+}
+
 static void step_one(raft *r, struct raft_input *input)
 {
     const struct wire_raft *message = &input->message;
@@ -111,6 +121,10 @@ static void step_one(raft *r, struct raft_input *input)
     }
     if (from == RAFT_NO_POSITION || from == r->self) {
         raft_count(r, RAFT_STRANGER);
+        return;
+    }
+    if (!plausible(r, message)) {
+        raft_count(r, RAFT_IMPLAUSIBLE);
         return;
     }
     switch (message->kind) {

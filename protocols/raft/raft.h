@@ -38,6 +38,9 @@
 #define RAFT_RESERVE_FRACTION 8u
 #define RAFT_INFLIGHT_MAX     (1u << 16)
 #define RAFT_TIMEOUT_NS_MAX   UINT64_C(3600000000000)
+/* What raft_step believes: members that are ten elections a second ahead for 13 years, and no larger numbers. */
+#define RAFT_TERM_LEAP_MAX    (UINT64_C(1) << 32)
+#define RAFT_NUMBER_MAX       ((UINT64_C(1) << 62) - 1)
 
 typedef struct raft raft;
 

@@ -98,18 +98,18 @@ TEST(RaftElection, OneMemberAloneElectsItself)
 
 TEST(RaftElection, VotesOfAnotherCampaignOrTermCountNothing)
 {
-    Solo s;
+    Solo s({}, {1});
     s.campaign();
     wire_raft reply{};
     reply.kind = WIRE_VOTE_REPLY;
     reply.flags = WIRE_RAFT_GRANTED;
     reply.from = 2;
-    reply.term = 1;
+    reply.term = 2;
     reply.round = 1; /* the pre-vote's */
     s.step(reply);
     EXPECT_FALSE(raft_is_leader(s.r));
     EXPECT_EQ(s.count(RAFT_VOTE_REPLY_LATE), 1u);
-    reply.term = 0;
+    reply.term = 1;
     s.step(reply);
     EXPECT_EQ(s.count(RAFT_STALE_TERM), 1u);
     EXPECT_FALSE(raft_is_leader(s.r));

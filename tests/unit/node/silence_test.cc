@@ -16,7 +16,7 @@ class Silence : public ::testing::Test
     cluster cluster_ = {};
     load_options options_;
     run run_ = {};
-    char error_[CLUSTER_ERROR_MAX] = "";
+    char error_[CARRIER_ERROR_MAX] = "";
 
     void SetUp() override
     {
@@ -47,6 +47,7 @@ TEST_F(Silence, OfPollingCoresUnderLoadAndFailover)
     plan.value_bytes = 64;
     plan.reads_percent = 20;
     plan.preload = true;
+    plan.answer_limit_ns = 15000000000;
     plan.warm_up_ns = 100000000;
     plan.measure_ns = 1000000000;
     ASSERT_TRUE(run_load(&cluster_, &plan, true, nullptr, nullptr, &run_, error_)) << error_;

@@ -2,6 +2,7 @@
 #include "protocols/wire/message.h"
 
 #define RAFT_FIXED_BYTES 48u
+#define RAFT_FLAGS       (WIRE_RAFT_GRANTED | WIRE_RAFT_REJECTED | WIRE_RAFT_TRANSFER)
 
 static void write_fixed(uint8_t *body, const struct wire_raft *message)
 {
@@ -42,20 +43,21 @@ static bool entry_body_fits_kind(uint8_t kind, uint32_t body_bytes)
 static bool entries_tile(const struct wire_raft *message, const uint8_t *at)
 {
     uint64_t left = message->entry_bytes;
-    uint64_t term = message->log_term;
+    uint64_t term = max_u64(message->log_term, 1);
     if (UNLIKELY(message->index > UINT64_MAX - message->entry_count))
         return false;
     for (uint64_t i = 1; i <= message->entry_count; i++) {
         if (UNLIKELY(left < WIRE_ENTRY_BYTES))
             return false;
         uint32_t body_bytes = load_u32(at);
-        if (UNLIKELY(!entry_body_fits_kind(at[4], body_bytes)))
+        if (UNLIKELY(!entry_body_fits_kind(at[4], body_bytes) || at[5] != 0))
             return false;
         uint32_t size = wire_entry_size(body_bytes);
         uint64_t entry_term = load_u64(at + offsetof(struct wire_entry, term));
         if (UNLIKELY(size > left || load_u16(at + 6) != message->group || entry_term < term ||
                      entry_term > message->term ||
-                     load_u64(at + offsetof(struct wire_entry, index)) != message->index + i))
+                     load_u64(at + offsetof(struct wire_entry, index)) != message->index + i ||
+                     load_u64(at + offsetof(struct wire_entry, time_ms)) > WIRE_TIME_MS_MAX))
             return false;
         term = entry_term;
         at += size;
@@ -71,6 +73,8 @@ enum wire_refusal wire_get_raft(const struct wire_view *view, struct wire_raft *
         return WIRE_REFUSED_MESSAGE_KIND;
     if (UNLIKELY(view->bytes < RAFT_FIXED_BYTES))
         return WIRE_REFUSED_MESSAGE_SHORT;
+    if (UNLIKELY((view->flags & ~RAFT_FLAGS) != 0))
+        return WIRE_REFUSED_RESERVED;
     const uint8_t *body = view->body;
     *message = (struct wire_raft){
         .kind = view->kind,

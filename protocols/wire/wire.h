@@ -40,6 +40,8 @@
 #define WIRE_BODY_BYTES_MAX (WIRE_COMMAND_BYTES + WIRE_KEY_BYTES_MAX + 2u * WIRE_VALUE_BYTES_MAX)
 #define WIRE_NODE_CLIENT    0xffffu /* `from` of a frame that no member sent */
 #define WIRE_SEQUENCE_NONE  0u
+#define WIRE_TIME_MS_MAX                                                                           \
+    (UINT64_C(1) << 48) /* of an entry: log time never falls, so one wrong one stays */
 
 enum wire_refusal {
     WIRE_OK = 0,
@@ -143,7 +145,8 @@ struct wire_raft {
 uint8_t *wire_put_raft(struct wire_writer *writer, const struct wire_raft *message);
 
 /* Refuses every message whose entries do not fill entry_bytes exactly, are not numbered
- * index + 1, index + 2, ..., are of another group, or have falling terms or terms above the message's. */
+ * index + 1, index + 2, ..., are of another group, have flags, falling terms, none or terms above the message's, or a
+ * time above WIRE_TIME_MS_MAX. */
 enum wire_refusal wire_get_raft(const struct wire_view *view, struct wire_raft *message,
                                 const uint8_t **entries);
 

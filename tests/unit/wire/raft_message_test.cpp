@@ -121,6 +121,34 @@ TEST(WireRaft, RefusesTermsOutOfOrder)
                                               entry_of(9, 3, WIRE_ENTRY_NOOP, {})}),
               WIRE_REFUSED_ENTRIES)
         << "falling";
+    Bytes none = entry_of(1, 0, WIRE_ENTRY_NOOP, {});
+    EXPECT_EQ(try_append(append_of(0, 0, 4), {none}), WIRE_REFUSED_ENTRIES) << "of no term";
+    EXPECT_EQ(try_append(append_of(0, 0, 4), {entry_of(1, 1, WIRE_ENTRY_NOOP, {})}), WIRE_OK);
+}
+
+TEST(WireRaft, RefusesEntriesThatWouldStopLogTimeForEver)
+{
+    Bytes entry = entry_of(8, 3, WIRE_ENTRY_TIME, {});
+    auto dated = [&entry](uint64_t time_ms) {
+        memcpy(&entry[offsetof(struct wire_entry, time_ms)], &time_ms, sizeof time_ms);
+        return try_append(append_of(7, 3, 4), {entry});
+    };
+    EXPECT_EQ(dated(WIRE_TIME_MS_MAX), WIRE_OK);
+    EXPECT_EQ(dated(WIRE_TIME_MS_MAX + 1), WIRE_REFUSED_ENTRIES);
+    EXPECT_EQ(dated(UINT64_MAX), WIRE_REFUSED_ENTRIES);
+}
+
+TEST(WireRaft, RefusesFlagsThatThisVersionDoesNotDefine)
+{
+    wire_raft reply = append_of(7, 3, 4);
+    reply.kind = WIRE_APPEND_REPLY;
+    reply.flags = WIRE_RAFT_REJECTED;
+    EXPECT_EQ(try_append(reply, {}), WIRE_OK);
+    reply.flags = 0x08;
+    EXPECT_EQ(try_append(reply, {}), WIRE_REFUSED_RESERVED);
+    Bytes entry = entry_of(8, 3, WIRE_ENTRY_NOOP, {});
+    entry[offsetof(struct wire_entry, flags)] = 1;
+    EXPECT_EQ(try_append(append_of(7, 3, 4), {entry}), WIRE_REFUSED_ENTRIES);
 }
 
 TEST(WireRaft, RefusesEntriesOfAnotherGroupOrUnknownKind)

@@ -8,23 +8,16 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=${QUORATE_BUILD:-$here/../../build}
-install=${REHEARSE_INSTALL:-no} # yes: install what is missing
+started=$SECONDS
 
 skip() {
     echo "rehearse: skipped: $*"
     exit 77
 }
 
-missing=()
-command -v qemu-system-x86_64 >/dev/null || missing+=(qemu-system-x86)
-command -v cpio >/dev/null || missing+=(cpio)
-[[ -x /bin/busybox || -x /usr/bin/busybox ]] || missing+=(busybox-static)
-command -v redis-benchmark >/dev/null || missing+=(redis-tools)
-if [[ ${#missing[@]} -gt 0 ]]; then
-    [[ $install == yes && $(id -u) -eq 0 ]] ||
-        skip "not installed: ${missing[*]} (./dev rehearse installs them as root)"
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fi
+for tool in qemu-system-x86_64 cpio busybox redis-benchmark redis-cli; do
+    command -v "$tool" >/dev/null || skip "there is no $tool; ./dev rehearse installs it"
+done
 for program in dataplane/node/quorated dataplane/operator/quorate; do
     [[ -x $build/$program ]] || { echo "rehearse: $build/$program is not built" >&2; exit 1; }
 done
@@ -37,20 +30,43 @@ finish() {
     rm -rf "$work"
 }
 trap finish EXIT
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/quorate-rehearse
+cache=${XDG_CACHE_HOME:-${HOME:-$build}/.cache}/quorate-rehearse
 
-# The kernel is unpacked, never installed; the exact package, as a glob would fetch every flavour.
-kernel_package=$(apt-cache depends linux-image-amd64 2>/dev/null | awk '/Depends:/ {print $2; exit}')
-[[ -n $kernel_package ]] || skip "apt knows no linux-image-amd64 (apt-get update?)"
-if [[ ! -d $cache/$kernel_package/boot ]]; then
-    mkdir -p "$cache/$kernel_package.new"
-    (cd "$work" && apt-get download -qq "$kernel_package" 2>/dev/null) || skip "$kernel_package can not be fetched"
-    dpkg -x "$work/$kernel_package"_*.deb "$cache/$kernel_package.new"
-    rm -f "$work"/*.deb
-    mv "$cache/$kernel_package.new" "$cache/$kernel_package"
+# ---- the kernel: unpacked, never installed, and only what the guest needs
+readonly MODULES=(virt/lib/irqbypass drivers/vfio/vfio drivers/vfio/vfio_virqfd drivers/vfio/vfio_iommu_type1
+    drivers/vfio/pci/vfio-pci-core drivers/vfio/pci/vfio-pci)
+
+# Its package's exact name, as a glob would fetch every flavour.
+kernel_known() {
+    apt-cache depends linux-image-amd64 2>/dev/null | awk '/Depends: linux-image-[0-9]/ {print $2; exit}'
+}
+
+fetch_kernel() { # PACKAGE
+    local release=${1#linux-image-} files=() module
+    for module in "${MODULES[@]}"; do
+        files+=("./lib/modules/$release/kernel/$module.ko")
+    done
+    (cd "$work" && apt-get download -qq "$1" 2>"$work/apt.log") || return 1
+    mkdir -p "$cache" "$work/kernel"
+    dpkg-deb --fsys-tarfile "$work/$1"_*.deb | tar -x -C "$work/kernel" "./boot/vmlinuz-$release" "${files[@]}"
+    rm -rf "${cache:?}/$1.$$"
+    mv "$work/kernel" "$cache/$1.$$"
+    mv -T "$cache/$1.$$" "$cache/$1"
+}
+
+package=$(kernel_known)
+if [[ -z $package || ! -d $cache/$package ]]; then
+    # No lists, or lists that name what the mirror has no more: root can get new ones.
+    if [[ -z $package ]] || ! fetch_kernel "$package"; then
+        [[ $(id -u) -ne 0 ]] || apt-get -qq update >&2 || true
+        package=$(kernel_known)
+        [[ -n $package ]] || skip "apt knows no linux-image-amd64; as root: apt-get update"
+        [[ -d $cache/$package ]] || fetch_kernel "$package" ||
+            skip "$package can not be fetched: $(tail -n 1 "$work/apt.log")"
+    fi
 fi
-kernel=$cache/$kernel_package
-release=${kernel_package#linux-image-}
+kernel=$cache/$package
+release=${package#linux-image-}
 
 # ---- the guest's file system: busybox, the programs, their libraries, the drivers they need
 root=$work/root
@@ -73,7 +89,8 @@ copy_program() {
 }
 copy_program "$(realpath "$build/dataplane/node/quorated")"
 copy_program "$(realpath "$build/dataplane/operator/quorate")"
-copy_program "$(realpath "$(command -v redis-benchmark)")"
+copy_program "$(realpath "$(command -v redis-cli)")"
+copy_program "$(command -v redis-benchmark)"
 copy_with_libraries "$(ldconfig -p | awk '/libgcc_s.so.1 .*x86-64/ {print $NF; exit}')" # for pthread_cancel
 # Drivers are links to libraries that the program may have loaded already: a copy would be loaded a second time.
 libraries=$(dirname "$(ldconfig -p | awk '/librte_eal.so.23 / {print $NF; exit}')")
@@ -82,8 +99,7 @@ for driver in bus_pci bus_vdev mempool_ring net_e1000 net_virtio net_vmxnet3 net
     copy_with_libraries "$libraries/librte_$driver.so.23"
     ln -s "../../librte_$driver.so.23" "$root$libraries/dpdk/pmds-23.0/librte_$driver.so.23.0"
 done
-for module in virt/lib/irqbypass drivers/vfio/vfio drivers/vfio/vfio_virqfd drivers/vfio/vfio_iommu_type1 \
-    drivers/vfio/pci/vfio-pci-core drivers/vfio/pci/vfio-pci; do
+for module in "${MODULES[@]}"; do
     cp "$kernel/lib/modules/$release/kernel/$module.ko" "$root/modules/"
 done
 install -m 755 "$here/guest.sh" "$root/init"
@@ -106,16 +122,20 @@ timeout 170 qemu-system-x86_64 \
     -device vmxnet3,netdev=h2,bus=rp2,romfile=,mac=52:54:00:00:00:03 \
     -kernel "$kernel/boot/vmlinuz-$release" -initrd "$work/initramfs" \
     -append "console=ttyS0 intel_iommu=on no_timer_check quiet panic=-1" \
-    -nographic -no-reboot -monitor none -serial "file:$work/serial" >"$work/qemu.log" 2>&1 &
+    -nographic -no-reboot -monitor none -serial "file:$work/console" -serial "file:$work/report" \
+    >"$work/qemu.log" 2>&1 &
 guest=$!
+touch "$work/report"
+tail -f -n +1 --pid="$guest" "$work/report" &
+shown=$!
 wait "$guest" || true
 guest=
-tr -d '\r' <"$work/serial" | grep -a '^rehearse:' || true
-if tr -d '\r' <"$work/serial" | grep -aq '^rehearse: all asserted$' &&
-    ! tr -d '\r' <"$work/serial" | grep -aq '^rehearse: FAILED'; then
+wait "$shown"
+if grep -aqx 'rehearse: all asserted' "$work/report" && ! grep -aq '^rehearse: FAILED' "$work/report"; then
+    echo "rehearse: $((SECONDS - started)) seconds"
     exit 0
 fi
-echo "rehearse: the guest did not come to its end; the last of its console:" >&2
-tail -n 60 "$work/serial" >&2
+echo "rehearse: not all was asserted, or the guest did not come to its end; its console and QEMU say:" >&2
+tail -n 40 "$work/console" >&2
 tail -n 5 "$work/qemu.log" >&2
 exit 1

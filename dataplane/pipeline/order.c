@@ -96,6 +96,10 @@ bool order_append_in_place(struct lane *lane, uint32_t slot, struct wire_raft *m
 {
     struct group *group = &lane->group[slot];
     struct raft_input input = {.message = *message, .entries = lane->step_entries};
+    if (!log_fits(group->log, 1, 0)) { /* its bytes have their slot, its index needs a place */
+        count_event(lane, LANE_LOG_FULL);
+        return false;
+    }
     list_entries(lane, message, memory + WIRE_RAFT_HEAD_BYTES);
     uint32_t taken = raft_step(group->raft, &input, 1);
     if (taken == 0 && order_ready(lane, slot))

@@ -234,8 +234,8 @@ class Lane : public ::testing::Test
         poll();
     }
 
-    /* One Raft message of member `from` in a frame of its own; `entries` are encoded already. */
-    void tell(uint16_t from, struct wire_raft message, const std::string &entries = "")
+    /* A frame of member `from`, as it should be. */
+    void put_from(uint16_t from, const std::function<void(struct wire_writer *)> &put)
     {
         std::vector<uint8_t> payload(1472);
         struct wire_frame header = {};
@@ -246,13 +246,21 @@ class Lane : public ::testing::Test
         header.config_hash = config_hash;
         struct wire_writer writer;
         wire_frame_begin(&writer, payload.data(), 1472, &header);
-        message.entry_bytes = static_cast<uint32_t>(entries.size());
-        uint8_t *to = wire_put_raft(&writer, &message);
-        ASSERT_NE(to, nullptr);
-        std::memcpy(to, entries.data(), entries.size());
+        put(&writer);
         payload.resize(writer.bytes);
         port.arriving.push_back({{0x0a4d0000u + from, 7700, 7700}, payload});
         poll();
+    }
+
+    /* One Raft message in a frame of its own; `entries` are encoded already. */
+    void tell(uint16_t from, struct wire_raft message, const std::string &entries = "")
+    {
+        put_from(from, [&message, &entries](struct wire_writer *writer) {
+            message.entry_bytes = static_cast<uint32_t>(entries.size());
+            uint8_t *to = wire_put_raft(writer, &message);
+            ASSERT_NE(to, nullptr);
+            std::memcpy(to, entries.data(), entries.size());
+        });
     }
 
     static std::string entry(uint8_t kind, uint64_t index, uint64_t term, uint64_t session,

@@ -209,4 +209,39 @@ TEST_F(LargeLeader, PiecesWaitWhileTheDeviceTakesNoFrames)
     EXPECT_GT(pieces_to(3), WIRE_VALUE_BYTES_MAX / 1472);
 }
 
+/* A leader that does not stop where it should must not stop its followers. */
+TEST_F(Large, AnEntryInPiecesBeyondTheWindowIsRefusedByName)
+{
+    tweak = [](struct lane_config &lane_config) { lane_config.entries_max = 16; };
+    start(3);
+    poll();
+    struct wire_raft append = {};
+    append.kind = WIRE_APPEND;
+    append.term = 1;
+    append.round = 1;
+    append.entry_count = 16;
+    std::string entries;
+    for (uint64_t i = 1; i <= 16; i++)
+        entries += entry(WIRE_ENTRY_NOOP, i, 1, 0, 0);
+    tell(2, append, entries);
+    ASSERT_EQ(log_last_index(lane_log(lane, 0)), 16u);
+    struct wire_command command = make(WIRE_OP_SET, key, std::string(2000, 'v'));
+    std::string large = entry(WIRE_ENTRY_COMMAND, 17, 1, 0, 0, &command);
+    append.index = 16;
+    append.log_term = 1;
+    append.entry_count = 1;
+    append.entry_bytes = static_cast<uint32_t>(large.size());
+    uint8_t head[WIRE_RAFT_HEAD_BYTES];
+    wire_raft_head(head, &append);
+    struct wire_cut cut;
+    wire_cut_begin(&cut, 1, head, sizeof head, reinterpret_cast<const uint8_t *>(large.data()),
+                   append.entry_bytes, 1472);
+    for (uint32_t k = 0; k < cut.count; k++)
+        put_from(2, [&cut, k](struct wire_writer *writer) {
+            EXPECT_TRUE(wire_put_fragment(writer, &cut, k));
+        });
+    EXPECT_EQ(counted(LANE_LOG_FULL), 1u);
+    EXPECT_EQ(log_last_index(lane_log(lane, 0)), 16u);
+}
+
 } // namespace

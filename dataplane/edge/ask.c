@@ -19,6 +19,7 @@ struct edge_slot *edge_slot_append(struct edge *edge, struct edge_connection *co
     slot->failure = FAILURE_NONE;
     slot->text_bytes = 0;
     slot->is_read = false;
+    slot->harmless = false;
     slot->integer = 0;
     if (connection->last == EDGE_NONE)
         connection->first = index;
@@ -82,7 +83,9 @@ static void keep_question(struct edge_slot *slot, const struct wire_command *com
 static bool submit(struct edge *edge, struct edge_machine *machine, uint32_t index,
                    const struct wire_command *command)
 {
-    if (!client_submit(machine->client, command, index, edge->now_ns))
+    if (edge->slots[index].is_read
+            ? !client_submit(machine->client, command, index, edge->now_ns)
+            : !client_submit_ordered(machine->client, command, index, edge->now_ns))
         return false;
     edge->slots[index].state = SLOT_WAITING;
     machine->waiting++;
@@ -95,10 +98,12 @@ enum edge_step edge_ask(struct edge *edge, struct edge_connection *connection, u
                         const struct wire_command *command, enum edge_form form)
 {
     struct edge_order *order = &connection->order[group];
-    bool is_read = command->op > WIRE_OP_WRITE_LAST;
+    bool harmless = command->op > WIRE_OP_WRITE_LAST;
+    bool logged = harmless && order->writes != 0;
+    bool is_read = harmless && !logged;
     bool big = wire_command_size(command) > EDGE_SMALL_BYTES_MAX;
-    bool under_way = order->reads + order->writes != 0;
-    if ((is_read ? order->writes : order->reads) != 0 || (under_way && big != order->big))
+    bool under_way = order->reads + order->writes + order->logged != 0;
+    if ((is_read ? order->logged : order->reads) != 0 || (under_way && big != order->big))
         return wait_for(edge, connection, form, EDGE_ORDER_WAITED);
     struct edge_machine *machine = edge_machine_of(edge, connection, group, big);
     if (client_room(machine->client) == 0 || edge->slot_free == EDGE_NONE)
@@ -108,6 +113,7 @@ enum edge_step edge_ask(struct edge *edge, struct edge_connection *connection, u
     slot->group = group;
     slot->form = (uint8_t)form;
     slot->is_read = is_read;
+    slot->harmless = harmless;
     slot->integer = (int64_t)edge->now_ns;
     connection->stall_since_ns = 0;
     if (!submit(edge, machine, index, command)) {
@@ -119,6 +125,8 @@ enum edge_step edge_ask(struct edge *edge, struct edge_connection *connection, u
         order->reads++;
         slot->ordinal = order->ordinal_next++;
         keep_question(slot, command);
+    } else if (logged) {
+        order->logged++;
     } else {
         order->writes++;
     }
@@ -171,6 +179,8 @@ static void forget_under_way(struct edge_connection *connection, const struct ed
     struct edge_order *order = &connection->order[slot->group];
     if (slot->is_read)
         order->reads--;
+    else if (slot->harmless)
+        order->logged--;
     else
         order->writes--;
 }
@@ -217,9 +227,9 @@ static enum edge_failure failure_of(const struct edge_machine *machine,
                                     const struct edge_slot *slot,
                                     const struct client_completion *completion)
 {
-    if (completion->outcome == CLIENT_GONE)
+    if (completion->outcome == CLIENT_GONE && !slot->harmless)
         return FAILURE_GONE;
-    if (completion->outcome == CLIENT_UNCERTAIN && !slot->is_read)
+    if (completion->outcome == CLIENT_UNCERTAIN && !slot->harmless)
         return FAILURE_UNCERTAIN;
     if (completion->outcome == CLIENT_REFUSED && completion->result.status == WIRE_TOO_BIG)
         return FAILURE_TOO_BIG;

@@ -76,7 +76,8 @@ struct edge_slot {
     uint8_t state;
     uint8_t failure;
     uint8_t text_bytes;
-    bool is_read;
+    bool is_read; /* by itself, not in the log */
+    bool harmless; /* a read, either way         */
     int64_t integer;         /* SLOT_ANSWERED: FORM_SUM's; before: when it was asked first, ns */
     struct edge_chain stash; /* beyond text                                        */
     uint8_t text
@@ -88,6 +89,7 @@ _Static_assert(sizeof(struct edge_slot) == 128, "two cache lines");
 struct edge_order {
     uint32_t writes;
     uint32_t reads;
+    uint32_t logged; /* reads that took their place in the log among the writes */
     uint32_t ordinal_next;
     uint32_t ordinal_answered; /* of the read answered last                                     */
     uint32_t retried_before;   /* reads below this ordinal were under way when one came back ... */

@@ -108,7 +108,8 @@ static void check_rest(client *c, uint64_t now_ns)
         c->session_checked = false;
 }
 
-bool client_submit(client *c, const struct wire_command *command, uint64_t cookie, uint64_t now_ns)
+static bool submit(client *c, const struct wire_command *command, uint64_t cookie, uint64_t now_ns,
+                   enum slot_kind kind)
 {
     if (c->free_count == 0) {
         c->counter[CLIENT_SUBMIT_FULL]++;
@@ -132,11 +133,23 @@ bool client_submit(client *c, const struct wire_command *command, uint64_t cooki
     slot->body_bytes = (uint32_t)body_bytes;
     slot->attempts = 0;
     slot->silent = false;
-    slot->kind = command->op <= WIRE_OP_WRITE_LAST ? SLOT_WRITE : SLOT_READ;
+    slot->kind = (uint8_t)kind;
     if (slot->kind == SLOT_WRITE)
         check_rest(c, now_ns);
     client_slot_wait(c, id);
     return true;
+}
+
+bool client_submit(client *c, const struct wire_command *command, uint64_t cookie, uint64_t now_ns)
+{
+    return submit(c, command, cookie, now_ns,
+                  command->op <= WIRE_OP_WRITE_LAST ? SLOT_WRITE : SLOT_READ);
+}
+
+bool client_submit_ordered(client *c, const struct wire_command *command, uint64_t cookie,
+                           uint64_t now_ns)
+{
+    return submit(c, command, cookie, now_ns, SLOT_WRITE);
 }
 
 uint32_t client_tick(client *c, uint64_t now_ns, struct client_completion *completions,

@@ -78,7 +78,8 @@ struct client_completion {
     uint64_t submitted_ns;
     uint32_t attempts; /* times it was sent */
     enum client_outcome outcome;
-    struct wire_result result; /* its value lies in the message or the machine, until the next call */
+    struct wire_result
+        result; /* its value lies in the message or the machine, until the next call */
 };
 
 size_t client_footprint(const struct client_config *config); /* 0: not acceptable */
@@ -87,6 +88,10 @@ client *client_init(void *memory, const struct client_config *config, uint64_t n
 /* Takes a copy of the command, a read or a write. False: window full, larger than command_bytes_max, or not
  * well formed (wire_command_decode). */
 bool client_submit(client *, const struct wire_command *command, uint64_t cookie, uint64_t now_ns);
+/* The same, but a read takes its place among the writes: it is numbered in the session like one of them, and
+ * answered at its place in the log. It costs what a write costs, and ends like one: uncertain, or gone. */
+bool client_submit_ordered(client *, const struct wire_command *command, uint64_t cookie,
+                           uint64_t now_ns);
 
 /* Fills one frame (header to messages) if there is anything to send now; *target is the member it is for.
  * Call until it returns false. Commands are packed, up to the capacity, which is the same in every call and at

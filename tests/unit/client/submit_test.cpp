@@ -99,6 +99,38 @@ TEST_F(Submit, ReadsNeedNoSessionAndShareAFrameWithWrites)
     EXPECT_EQ(frames_, 1u);
 }
 
+TEST_F(Submit, AReadMayTakeItsPlaceAmongTheWrites)
+{
+    start(default_config());
+    open_session(77);
+    wire_command read = {};
+    read.op = WIRE_OP_GET;
+    read.key = reinterpret_cast<const uint8_t *>("r");
+    read.key_bytes = 1;
+    set(1);
+    EXPECT_TRUE(client_submit_ordered(client_, &read, 2, now_));
+    set(3);
+    std::vector<Sent> sent = emit();
+    ASSERT_EQ(sent.size(), 3u);
+    EXPECT_EQ(sent[1].op, WIRE_OP_GET);
+    for (uint64_t i = 0; i < 3; i++) {
+        EXPECT_EQ(sent[i].session, 77u);
+        EXPECT_EQ(sent[i].sequence, i + 2);
+    }
+    std::vector<client_completion> done = reply(77, {{3, WIRE_DONE, 5}});
+    ASSERT_EQ(done.size(), 1u);
+    EXPECT_EQ(done[0].cookie, 2u);
+    EXPECT_EQ(done[0].outcome, CLIENT_DONE);
+    done = reply(77, {{2, WIRE_DONE, 0}, {4, WIRE_DONE, 0}});
+    EXPECT_EQ(done.size(), 2u);
+    EXPECT_TRUE(client_submit_ordered(client_, &read, 4, now_));
+    emit();
+    now_ += config_.deadline_ns;
+    done = tick();
+    ASSERT_EQ(done.size(), 1u);
+    EXPECT_EQ(done[0].outcome, CLIENT_UNCERTAIN) << "its number is used up";
+}
+
 TEST_F(Submit, CompletionsTellWhatTheServerSaid)
 {
     start(default_config());

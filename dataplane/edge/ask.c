@@ -99,11 +99,12 @@ enum edge_step edge_ask(struct edge *edge, struct edge_connection *connection, u
 {
     struct edge_order *order = &connection->order[group];
     bool harmless = command->op > WIRE_OP_WRITE_LAST;
-    bool logged = harmless && order->writes != 0;
+    bool logged = harmless && order->writes != 0 && !order->large_answer;
     bool is_read = harmless && !logged;
     bool big = wire_command_size(command) > EDGE_SMALL_BYTES_MAX;
     bool under_way = order->reads + order->writes + order->logged != 0;
-    if ((is_read ? order->logged : order->reads) != 0 || (under_way && big != order->big))
+    bool waits = is_read ? order->logged + order->writes != 0 : order->reads != 0;
+    if (waits || (under_way && big != order->big))
         return wait_for(edge, connection, form, EDGE_ORDER_WAITED);
     struct edge_machine *machine = edge_machine_of(edge, connection, group, big);
     if (client_room(machine->client) == 0 || edge->slot_free == EDGE_NONE)
@@ -222,7 +223,8 @@ bool edge_ask_parked(struct edge *edge, struct edge_connection *connection)
 
 /* ---- completions ----------------------------------------------------------------------------- */
 
-/* A read has no effect, so "unknown whether it ran" is as good as "never ran". */
+/* A read has no effect, so "unknown whether it ran", or "it ran, but its answer is gone", is as
+ * good as "never ran". */
 static enum edge_failure failure_of(const struct edge_machine *machine,
                                     const struct edge_slot *slot,
                                     const struct client_completion *completion)
@@ -264,6 +266,10 @@ void edge_completed(struct edge *edge, struct edge_machine *machine,
         remember_answered(order, slot, completion->attempts);
     }
     forget_under_way(connection, slot);
+    if (slot->harmless)
+        connection->order[slot->group].large_answer =
+            completion->outcome == CLIENT_GONE ||
+            completion->result.value_bytes > EDGE_SMALL_BYTES_MAX;
     if (completion->outcome == CLIENT_DONE)
         edge_answer_result(edge, index, &completion->result);
     else

@@ -10,11 +10,13 @@
  *
  *   Order: what a connection pipelines on keys of one group behaves as if executed one after the
  *   other. A connection uses one session per group, so its writes are executed as they were sent; a
- *   read waits until its connection's writes are answered, and a write until its reads are. Reads
- *   among themselves run side by side; one whose answer may be older than that of an earlier one is
- *   asked again. Across groups there is no order within a pipeline. A command that finds no room in
- *   its session stays in the input buffer; nobody queues but the kernel. DEL and EXISTS of many
- *   keys and MGET are one command per key: each is atomic, all together are not.
+ *   read that finds writes under way takes its place among them, in the log. A read that finds none
+ *   is answered without the log; writes wait for such reads. Those run side by side; one whose
+ *   answer may be older than that of an earlier one is asked again. Where the last read's answer
+ *   was large, reads wait for the writes instead: a session keeps no large answer for a retry.
+ *   Across groups there is no order within a pipeline. A command that finds no room in its session
+ *   stays in the input buffer; nobody queues but the kernel. DEL and EXISTS of many keys and MGET
+ *   are one command per key: each is atomic, all together are not.
  *
  * Memory: one flat region of the caller, edge_footprint bytes (address space; buffers are touched
  *   on use). Nothing is allocated after edge_init, which also opens the sockets. Ducts are lent

@@ -76,8 +76,8 @@ struct edge_slot {
     uint8_t state;
     uint8_t failure;
     uint8_t text_bytes;
-    bool is_read; /* by itself, not in the log */
-    bool harmless; /* a read, either way         */
+    bool is_read;            /* by itself, not in the log */
+    bool harmless;           /* a read, either way        */
     int64_t integer;         /* SLOT_ANSWERED: FORM_SUM's; before: when it was asked first, ns */
     struct edge_chain stash; /* beyond text                                        */
     uint8_t text
@@ -95,6 +95,7 @@ struct edge_order {
     uint32_t retried_before;   /* reads below this ordinal were under way when one came back ... */
     uint32_t attempts;         /* ... after this many attempts                                    */
     bool big;                  /* by the session for big commands */
+    bool large_answer;         /* of the last read: the session would not keep it for a retry */
 };
 
 enum connection_list { LIST_NONE = 0, LIST_READY, LIST_STALLED };

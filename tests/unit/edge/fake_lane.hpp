@@ -67,6 +67,7 @@ class FakeLane
     unsigned busy_percent = 0;      /* answers BUSY instead                        */
     unsigned hold_percent = 0;      /* leaves a question for a later call          */
     unsigned lose_percent = 0;      /* executes, and loses the reply               */
+    bool forgets = false;           /* keeps no answer for a retry                 */
     std::optional<Answer> scripted; /* answers every command with this          */
     std::map<uint16_t, std::map<std::string, std::string>> table; /* by group   */
     std::map<std::string, int64_t> ttl;
@@ -207,6 +208,8 @@ class FakeLane
         if (question.sequence == next) {
             next++;
             kept[key] = execute(question.group, command);
+        } else if (forgets) {
+            return Answer{WIRE_REPLY_GONE, WIRE_NIL, 0, ""};
         }
         return kept.at(key);
     }

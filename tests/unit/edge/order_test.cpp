@@ -222,6 +222,61 @@ void Reads::pipelined_reads_never_go_back()
     EXPECT_GT(count(EDGE_OVERTAKEN), 10u);
 }
 
+TEST_F(Order, MixedPipelineDoesNotWaitAtEachChange)
+{
+    start();
+    auto socket = connect();
+    exchange(*socket, multibulk({"SET", "warm", "up"}), "+OK\r\n");
+    std::string stream, expected;
+    for (int i = 0; i < 40; i++) {
+        std::string value = std::to_string(i);
+        stream += multibulk({"SET", "a", value}) + multibulk({"GET", "a"});
+        expected += "+OK\r\n" + bulk(value);
+    }
+    EXPECT_EQ(exchange(*socket, stream, expected), expected);
+    EXPECT_EQ(count(EDGE_ORDER_WAITED), 0u);
+    EXPECT_EQ(exchange(*socket, multibulk({"GET", "a"}) + stream, bulk("39") + expected),
+              bulk("39") + expected);
+    EXPECT_EQ(count(EDGE_ORDER_WAITED), 1u); /* the first write, for the read without a log */
+}
+
+TEST_F(Order, ReadInTheLogWhoseAnswerIsGoneMayBeAskedAgain)
+{
+    start();
+    auto socket = connect();
+    exchange(*socket, multibulk({"SET", "warm", "up"}), "+OK\r\n");
+    lane().forgets = true;
+    lane().lose_percent = 100;
+    socket->send(multibulk({"SET", "a", "1"}) + multibulk({"GET", "a"}));
+    for (int i = 0; i < 3; i++)
+        turn();
+    lane().lose_percent = 0;
+    turn_for(*socket, 2 * config.retry_ns);
+    EXPECT_EQ(socket->received, "-UNCERTAIN executed, but its answer is no longer kept\r\n"
+                                "-TRYAGAIN not executed: no answer from the leader in time\r\n");
+    EXPECT_EQ(lane().table[0]["a"], "1");
+}
+
+TEST_F(Order, LargeAnswersKeepReadsOutOfTheLog)
+{
+    start();
+    auto socket = connect();
+    exchange(*socket, multibulk({"SET", "warm", "up"}), "+OK\r\n");
+    lane().table[0]["large"] = std::string(5000, 'l');
+    const std::string large = bulk(lane().table[0]["large"]);
+    auto pair = [&](const std::string &key, const std::string &answer) {
+        uint64_t waited = count(EDGE_ORDER_WAITED);
+        EXPECT_EQ(exchange(*socket, multibulk({"SET", "a", "1"}) + multibulk({"GET", key}),
+                           "+OK\r\n" + answer),
+                  "+OK\r\n" + answer);
+        return count(EDGE_ORDER_WAITED) - waited;
+    };
+    EXPECT_EQ(pair("large", large), 0u); /* nobody knew */
+    EXPECT_EQ(pair("large", large), 1u);
+    EXPECT_EQ(pair("a", bulk("1")), 1u);
+    EXPECT_EQ(pair("a", bulk("1")), 0u);
+}
+
 TEST_F(Order, OneReadOfTheSocketLeavesAsOneBatch)
 {
     start();

@@ -17,11 +17,13 @@ for tool in ip redis-cli redis-benchmark jq python3 ping awk timeout; do
     command -v "$tool" >/dev/null || skip "there is no $tool; ./dev deps installs it"
 done
 probe=qp$$
-ip netns add "$probe" 2>/dev/null || skip "this kernel, or this container, gives no network namespaces"
-veth=yes
-ip -n "$probe" link add dp0 type veth peer name dp1 2>/dev/null || veth=no
-ip netns del "$probe"
-[[ $veth == yes ]] || skip "this kernel has no veth pairs"
+can_not=
+wrong=$({ ip netns add "$probe" && ip -n "$probe" link add dp0 type veth peer name dp1; } 2>&1) || can_not=${wrong:-ip}
+ip netns del "$probe" 2>/dev/null || true
+[[ -z $can_not ]] || skip "no network namespaces with veth pairs here: ${can_not//$'\n'/ }"
+if [[ $driver == af_xdp ]]; then
+    wrong=$(python3 "$here/has_xdp.py" 2>&1) || skip "no AF_XDP sockets here: ${wrong##*$'\n'}"
+fi
 
 log=$(mktemp "/tmp/quorate-cluster-$name-XXXXXX")
 trap 'rm -f "$log"' EXIT
@@ -29,8 +31,5 @@ status=0
 timeout --kill-after=20 "$TEST_SECONDS" \
     "$here/cluster.sh" 3 --driver "$driver" -- "$here/$name.sh" >"$log" 2>&1 || status=$?
 cat "$log"
-if [[ $driver == af_xdp && $status -eq 69 ]] && grep -Eqi 'xdp|xsk|bpf' "$log"; then
-    skip "this kernel gives no AF_XDP sockets: $(grep -Ei -m 1 'xdp|xsk|bpf' "$log")"
-fi
 [[ $status -ne 124 && $status -ne 137 ]] || echo "cluster: FAILED: not done after $TEST_SECONDS seconds"
 exit "$status"

@@ -35,7 +35,7 @@ static struct wire_assembly *find_or_open(struct lane *lane, const struct arriva
     if (assembly != NULL)
         return assembly;
     struct wire_abandoned abandoned;
-    while (wire_assembly_make_room(table, sender, &abandoned))
+    while (wire_assembly_make_room(table, sender, now_ns, &abandoned))
         give_back(lane, &abandoned, LANE_REASSEMBLY_FULL);
     uint8_t *memory = log_reserve(lane->group[arrival->slot].log, fragment->total);
     if (memory == NULL) {

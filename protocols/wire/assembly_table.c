@@ -46,7 +46,8 @@ struct wire_assembly *wire_assembly_find(struct wire_assembly_table *table, uint
     for (uint32_t left = table->open; left != 0;) {
         uint32_t i = take_slot(&left);
         if (table->peer[i] == peer && table->assembly[i].id == fragment->id) {
-            table->touched_ns[i] = now_ns;
+            if (wire_assembly_lacks(&table->assembly[i], fragment))
+                table->touched_ns[i] = now_ns;
             return &table->assembly[i];
         }
     }
@@ -63,8 +64,8 @@ static void give_up(struct wire_assembly_table *table, uint32_t i, enum wire_ass
     table->counter[event]++;
 }
 
-bool wire_assembly_make_room(struct wire_assembly_table *table, uint64_t peer,
-                             struct wire_abandoned *abandoned)
+/* Bits of those of which one would have to go before this peer opens another; 0: none. */
+static uint32_t in_the_way(const struct wire_assembly_table *table, uint64_t peer)
 {
     uint32_t of_peer = 0;
     for (uint32_t left = table->open; left != 0;) {
@@ -72,11 +73,20 @@ bool wire_assembly_make_room(struct wire_assembly_table *table, uint64_t peer,
         if (table->peer[i] == peer)
             of_peer |= UINT32_C(1) << i;
     }
-    uint32_t candidates = 0;
     if (__builtin_popcount(of_peer) >= (int)WIRE_ASSEMBLIES_PER_PEER)
-        candidates = of_peer;
-    else if (table->open == UINT32_MAX)
-        candidates = table->open;
+        return of_peer;
+    return table->open == UINT32_MAX ? table->open : 0;
+}
+
+bool wire_assembly_has_room(const struct wire_assembly_table *table, uint64_t peer)
+{
+    return in_the_way(table, peer) == 0;
+}
+
+bool wire_assembly_make_room(struct wire_assembly_table *table, uint64_t peer, uint64_t now_ns,
+                             struct wire_abandoned *abandoned)
+{
+    uint32_t candidates = in_the_way(table, peer);
     if (candidates == 0)
         return false;
     uint32_t oldest = take_slot(&candidates);
@@ -85,6 +95,8 @@ bool wire_assembly_make_room(struct wire_assembly_table *table, uint64_t peer,
         if (table->touched_ns[i] < table->touched_ns[oldest])
             oldest = i;
     }
+    if (now_ns - table->touched_ns[oldest] < table->patience_ns)
+        return false;
     give_up(table, oldest, WIRE_ASSEMBLY_EVICTED, abandoned);
     return true;
 }
@@ -101,6 +113,17 @@ struct wire_assembly *wire_assembly_open(struct wire_assembly_table *table, uint
     table->counter[WIRE_ASSEMBLY_OPENED]++;
     wire_assembly_begin(&table->assembly[i], fragment, buffer);
     return &table->assembly[i];
+}
+
+struct wire_assembly *wire_assembly_filling(struct wire_assembly_table *table,
+                                            const uint8_t *buffer)
+{
+    for (uint32_t left = table->open; left != 0;) {
+        uint32_t i = take_slot(&left);
+        if (table->assembly[i].buffer == buffer)
+            return &table->assembly[i];
+    }
+    return NULL;
 }
 
 void wire_assembly_close(struct wire_assembly_table *table, struct wire_assembly *assembly)

@@ -127,32 +127,46 @@ static bool sizes_agree(const struct wire_assembly *assembly, const struct wire_
            last_fits_unit(assembly, assembly->last_bytes, fragment->bytes);
 }
 
-/* Marks the piece as here; false: it was. */
-static bool mark(struct wire_assembly *assembly, const struct wire_fragment *fragment)
+static void mark(struct wire_assembly *assembly, const struct wire_fragment *fragment)
 {
     if (is_last(fragment)) {
-        bool fresh = assembly->last_bytes == 0;
         assembly->last_bytes = fragment->bytes;
-        return fresh;
+        return;
     }
     assembly->unit = fragment->bytes;
     uint32_t k = fragment->offset / assembly->unit;
-    uint64_t bit = UINT64_C(1) << (k % 64);
-    bool fresh = (assembly->held[k / 64] & bit) == 0;
-    assembly->held[k / 64] |= bit;
-    return fresh;
+    assembly->held[k / 64] |= UINT64_C(1) << (k % 64);
+}
+
+static bool is_held(const struct wire_assembly *assembly, const struct wire_fragment *fragment)
+{
+    if (is_last(fragment))
+        return assembly->last_bytes != 0;
+    uint32_t k = fragment->offset / fragment->bytes;
+    return (assembly->held[k / 64] & UINT64_C(1) << (k % 64)) != 0;
+}
+
+static bool agrees(const struct wire_assembly *assembly, const struct wire_fragment *fragment)
+{
+    return fragment->id == assembly->id && fragment->total == assembly->total &&
+           fragment->kind == assembly->kind && fragment->group == assembly->group &&
+           sizes_agree(assembly, fragment);
+}
+
+bool wire_assembly_lacks(const struct wire_assembly *assembly, const struct wire_fragment *fragment)
+{
+    return agrees(assembly, fragment) && !is_held(assembly, fragment);
 }
 
 enum wire_refusal wire_assembly_add(struct wire_assembly *assembly,
                                     const struct wire_fragment *fragment)
 {
-    if (UNLIKELY(fragment->id != assembly->id || fragment->total != assembly->total ||
-                 fragment->kind != assembly->kind || fragment->group != assembly->group ||
-                 !sizes_agree(assembly, fragment)))
+    if (UNLIKELY(!agrees(assembly, fragment)))
         return WIRE_REFUSED_FRAGMENT;
     uint8_t *to = assembly->buffer + fragment->offset;
-    if (UNLIKELY(!mark(assembly, fragment)))
+    if (UNLIKELY(is_held(assembly, fragment)))
         return memcmp(to, fragment->data, fragment->bytes) == 0 ? WIRE_OK : WIRE_REFUSED_FRAGMENT;
+    mark(assembly, fragment);
     memcpy(to, fragment->data, fragment->bytes);
     assembly->missing_bytes -= fragment->bytes;
     return WIRE_OK;

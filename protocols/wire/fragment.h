@@ -85,6 +85,11 @@ struct wire_fragment {
 /* Refuses a piece that lies outside its message, is misaligned or too small, or is of a message over the limit. */
 enum wire_refusal wire_get_fragment(const struct wire_view *view, struct wire_fragment *fragment);
 
+/* What the first piece of a REQUEST says of its one command (route, client, session, sequence), so that it can be
+ * answered before the others are here. False: another piece, or of something else. */
+bool wire_peek_request(const struct wire_fragment *fragment, struct wire_request *request,
+                       uint64_t *sequence);
+
 #define WIRE_ASSEMBLY_WORDS ((WIRE_FRAGMENT_TOTAL_MAX / WIRE_FRAGMENT_UNIT_MIN + 64) / 64)
 
 struct wire_assembly {
@@ -108,6 +113,10 @@ void wire_assembly_begin(struct wire_assembly *assembly, const struct wire_fragm
 enum wire_refusal wire_assembly_add(struct wire_assembly *assembly,
                                     const struct wire_fragment *fragment);
 
+/* Would the piece be added, and bring bytes that are not here? */
+bool wire_assembly_lacks(const struct wire_assembly *assembly,
+                         const struct wire_fragment *fragment);
+
 /* The message, once whole: a view into the buffer. Refuses bytes that are no single message, or another kind
  * or group than the pieces said. */
 enum wire_refusal wire_assembly_view(const struct wire_assembly *assembly, struct wire_view *view);
@@ -128,8 +137,9 @@ const char *wire_assembly_event_sentence(enum wire_assembly_event event);
 
 /* `peer` tells senders apart whose ids could collide: (member, lane, group), or a client's name. */
 struct wire_assembly_table {
-    uint64_t timeout_ns; /* since the last piece */
-    uint32_t open;       /* bit i: slot i is in use */
+    uint64_t timeout_ns;  /* since the last piece that was missing */
+    uint64_t patience_ns; /* what has waited less gives way to nothing newer; 0 after init */
+    uint32_t open;        /* bit i: slot i is in use */
     uint64_t peer[WIRE_ASSEMBLIES_MAX];
     uint64_t touched_ns[WIRE_ASSEMBLIES_MAX];
     struct wire_assembly assembly[WIRE_ASSEMBLIES_MAX];
@@ -145,19 +155,27 @@ struct wire_abandoned {
 
 void wire_assembly_table_init(struct wire_assembly_table *table, uint64_t timeout_ns);
 
-/* The open message that this piece belongs to; NULL: none. */
+/* The open message that this piece belongs to; NULL: none. A piece that it lacks, and no other, keeps it alive. */
 struct wire_assembly *wire_assembly_find(struct wire_assembly_table *table, uint64_t peer,
                                          const struct wire_fragment *fragment, uint64_t now_ns);
 
 /* Before an open: if this peer, or all together, have as many as they may, gives up the one that has waited
- * longest for a piece. True: `abandoned` says which. */
-bool wire_assembly_make_room(struct wire_assembly_table *table, uint64_t peer,
+ * longest for a piece, at least patience_ns. True: `abandoned` says which. */
+bool wire_assembly_make_room(struct wire_assembly_table *table, uint64_t peer, uint64_t now_ns,
                              struct wire_abandoned *abandoned);
+
+/* May this peer open another one? Two that make progress together must not both give way to a third: then none of
+ * the three would ever be whole. */
+bool wire_assembly_has_room(const struct wire_assembly_table *table, uint64_t peer);
 
 /* There must be room. The buffer stays with the message until it is closed or abandoned. */
 struct wire_assembly *wire_assembly_open(struct wire_assembly_table *table, uint64_t peer,
                                          const struct wire_fragment *fragment, uint8_t *buffer,
                                          uint64_t now_ns);
+
+/* The open message that fills this buffer; NULL: none. */
+struct wire_assembly *wire_assembly_filling(struct wire_assembly_table *table,
+                                            const uint8_t *buffer);
 
 /* The buffer is the caller's again. Whole or not tells which counter moves. */
 void wire_assembly_close(struct wire_assembly_table *table, struct wire_assembly *assembly);

@@ -72,6 +72,29 @@ void wire_request_head(uint8_t head[WIRE_REQUEST_HEAD_BYTES], const struct wire_
     write_item(head + WIRE_MESSAGE_BYTES + REQUEST_FIXED_BYTES, sequence, body_bytes);
 }
 
+static struct wire_request read_fixed(uint16_t group, const uint8_t *body)
+{
+    return (struct wire_request){
+        .group = group,
+        .client = load_u64(body),
+        .session = load_u64(body + 8),
+        .route = load_u32(body + 16),
+        .count = load_u32(body + REQUEST_COUNT_AT),
+    };
+}
+
+bool wire_peek_request(const struct wire_fragment *fragment, struct wire_request *request,
+                       uint64_t *sequence)
+{
+    if (fragment->kind != WIRE_REQUEST || fragment->offset != 0 ||
+        fragment->bytes < WIRE_REQUEST_HEAD_BYTES)
+        return false;
+    const uint8_t *body = fragment->data + WIRE_MESSAGE_BYTES;
+    *request = read_fixed(fragment->group, body);
+    *sequence = load_u64(body + REQUEST_FIXED_BYTES);
+    return request->count == 1;
+}
+
 static bool commands_tile(const uint8_t *at, uint64_t left, uint32_t count)
 {
     for (; count != 0; count--) {
@@ -95,16 +118,9 @@ enum wire_refusal wire_get_request(const struct wire_view *view, struct wire_req
         return WIRE_REFUSED_MESSAGE_KIND;
     if (UNLIKELY(view->bytes < REQUEST_FIXED_BYTES))
         return WIRE_REFUSED_MESSAGE_SHORT;
-    const uint8_t *body = view->body;
-    *request = (struct wire_request){
-        .group = view->group,
-        .client = load_u64(body),
-        .session = load_u64(body + 8),
-        .route = load_u32(body + 16),
-        .count = load_u32(body + REQUEST_COUNT_AT),
-        .bytes = view->bytes - REQUEST_FIXED_BYTES,
-        .commands = body + REQUEST_FIXED_BYTES,
-    };
+    *request = read_fixed(view->group, view->body);
+    request->bytes = view->bytes - REQUEST_FIXED_BYTES;
+    request->commands = view->body + REQUEST_FIXED_BYTES;
     return LIKELY(commands_tile(request->commands, request->bytes, request->count))
                ? WIRE_OK
                : WIRE_REFUSED_COMMAND;

@@ -48,7 +48,7 @@ static struct wire_assembly *find_or_open(struct world *world, uint64_t peer,
         wire_assembly_find(&world->table, peer, fragment, world->now_ns);
     if (assembly != NULL)
         return assembly;
-    while (wire_assembly_make_room(&world->table, peer, &abandoned))
+    while (wire_assembly_make_room(&world->table, peer, world->now_ns, &abandoned))
         give_back(world, abandoned.buffer);
     uint32_t i = find_buffer(world, NULL);
     world->buffer[i] = malloc(fragment->total);

@@ -90,7 +90,7 @@ void ModelServer::at_leader(uint16_t member, const wire_view &view, uint64_t now
     wire_assembly *assembly = wire_assembly_find(&assemblies_, member, &fragment, now);
     if (assembly == nullptr) {
         wire_abandoned abandoned;
-        while (wire_assembly_make_room(&assemblies_, member, &abandoned))
+        while (wire_assembly_make_room(&assemblies_, member, now, &abandoned))
             buffers_.erase(abandoned.buffer);
         Bytes buffer(fragment.total);
         uint8_t *memory = buffer.data();

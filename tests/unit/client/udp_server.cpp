@@ -97,7 +97,7 @@ void UdpServer::receive(size_t member)
         wire_assembly *assembly = wire_assembly_find(&assemblies_, peer.sin_port, &fragment, 0);
         if (assembly == nullptr) {
             wire_abandoned abandoned;
-            while (wire_assembly_make_room(&assemblies_, peer.sin_port, &abandoned))
+            while (wire_assembly_make_room(&assemblies_, peer.sin_port, 0, &abandoned))
                 buffers_.erase(abandoned.buffer);
             std::vector<uint8_t> buffer(fragment.total);
             uint8_t *memory = buffer.data();

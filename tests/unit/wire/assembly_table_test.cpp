@@ -27,7 +27,7 @@ class Table : public testing::Test
     {
         wire_fragment fragment = piece(id);
         wire_abandoned abandoned;
-        EXPECT_FALSE(wire_assembly_make_room(table_.get(), peer, &abandoned));
+        EXPECT_FALSE(wire_assembly_make_room(table_.get(), peer, now_ns, &abandoned));
         return wire_assembly_open(table_.get(), peer, &fragment, buffer_of(id), now_ns);
     }
     wire_assembly *find(uint64_t peer, uint64_t id, uint64_t now_ns)
@@ -70,11 +70,11 @@ TEST_F(Table, AThirdOfOnePeerEvictsTheOneThatWaitedLongest)
     open(2, 12, 1);
     find(1, 10, 8); // a piece of the older one arrives: now 11 has waited longer
     wire_abandoned abandoned = {};
-    ASSERT_TRUE(wire_assembly_make_room(table_.get(), 1, &abandoned));
+    ASSERT_TRUE(wire_assembly_make_room(table_.get(), 1, 9, &abandoned));
     EXPECT_EQ(abandoned.buffer, buffer_of(11));
     EXPECT_EQ(abandoned.group, 11);
     EXPECT_EQ(abandoned.kind, WIRE_REQUEST);
-    EXPECT_FALSE(wire_assembly_make_room(table_.get(), 1, &abandoned));
+    EXPECT_FALSE(wire_assembly_make_room(table_.get(), 1, 9, &abandoned));
     EXPECT_EQ(find(1, 11, 9), nullptr);
     EXPECT_NE(find(1, 10, 9), nullptr);
     EXPECT_EQ(count(WIRE_ASSEMBLY_EVICTED), 1u);
@@ -85,9 +85,9 @@ TEST_F(Table, AFullTableEvictsTheOneThatWaitedLongest)
     for (uint64_t i = 0; i < WIRE_ASSEMBLIES_MAX; i++)
         open(i, i, 100 - i);
     wire_abandoned abandoned = {};
-    ASSERT_TRUE(wire_assembly_make_room(table_.get(), 99, &abandoned));
+    ASSERT_TRUE(wire_assembly_make_room(table_.get(), 99, 100, &abandoned));
     EXPECT_EQ(abandoned.buffer, buffer_of(WIRE_ASSEMBLIES_MAX - 1));
-    EXPECT_FALSE(wire_assembly_make_room(table_.get(), 99, &abandoned));
+    EXPECT_FALSE(wire_assembly_make_room(table_.get(), 99, 100, &abandoned));
 }
 
 TEST_F(Table, ExpiresWhatWaitsTooLong)
@@ -105,6 +105,47 @@ TEST_F(Table, ExpiresWhatWaitsTooLong)
     EXPECT_EQ(abandoned.buffer, buffer_of(10));
     EXPECT_EQ(count(WIRE_ASSEMBLY_EXPIRED), 2u);
     EXPECT_EQ(table_->open, 0u);
+}
+
+TEST_F(Table, APieceThatIsHereOrDisagreesKeepsNothingAlive)
+{
+    wire_assembly *assembly = open(1, 10, 0);
+    wire_fragment first = piece(10), odd = piece(10);
+    ASSERT_EQ(wire_assembly_add(assembly, &first), WIRE_OK);
+    EXPECT_FALSE(wire_assembly_lacks(assembly, &first));
+    odd.offset = odd.bytes;
+    EXPECT_TRUE(wire_assembly_lacks(assembly, &odd));
+    odd.total += 8;
+    EXPECT_FALSE(wire_assembly_lacks(assembly, &odd));
+    EXPECT_EQ(wire_assembly_find(table_.get(), 1, &first, 900), assembly);
+    EXPECT_EQ(wire_assembly_find(table_.get(), 1, &odd, 900), assembly);
+    wire_abandoned abandoned = {};
+    EXPECT_TRUE(wire_assembly_expire(table_.get(), 1000, &abandoned));
+}
+
+TEST_F(Table, WhatMakesProgressDoesNotGiveWay)
+{
+    table_->patience_ns = 100;
+    open(1, 10, 0);
+    open(1, 11, 50);
+    wire_abandoned abandoned = {};
+    EXPECT_FALSE(wire_assembly_make_room(table_.get(), 1, 99, &abandoned));
+    EXPECT_FALSE(wire_assembly_has_room(table_.get(), 1));
+    EXPECT_TRUE(wire_assembly_has_room(table_.get(), 2));
+    EXPECT_EQ(count(WIRE_ASSEMBLY_EVICTED), 0u);
+    ASSERT_TRUE(wire_assembly_make_room(table_.get(), 1, 100, &abandoned));
+    EXPECT_EQ(abandoned.buffer, buffer_of(10));
+    EXPECT_TRUE(wire_assembly_has_room(table_.get(), 1));
+}
+
+TEST_F(Table, FindsByBuffer)
+{
+    wire_assembly *a = open(1, 10, 0), *b = open(2, 11, 0);
+    EXPECT_EQ(wire_assembly_filling(table_.get(), buffer_of(10)), a);
+    EXPECT_EQ(wire_assembly_filling(table_.get(), buffer_of(11)), b);
+    EXPECT_EQ(wire_assembly_filling(table_.get(), buffer_of(12)), nullptr);
+    wire_assembly_close(table_.get(), a);
+    EXPECT_EQ(wire_assembly_filling(table_.get(), buffer_of(10)), nullptr);
 }
 
 TEST_F(Table, CountsCompleteOnes)

@@ -182,6 +182,27 @@ TEST(WireFragment, HeadsAreWhatWholeMessagesBeginWith)
               0);
 }
 
+TEST(WireFragment, TheFirstPieceOfARequestSaysWhoAsks)
+{
+    Large large(3000);
+    Frame first, second;
+    wire_request request = {};
+    uint64_t sequence = 0;
+    wire_fragment piece = large.piece(0, first);
+    ASSERT_TRUE(wire_peek_request(&piece, &request, &sequence));
+    EXPECT_EQ(request.group, 6);
+    EXPECT_EQ(request.client, 1u);
+    EXPECT_EQ(request.session, 2u);
+    EXPECT_EQ(sequence, 3u);
+    piece.kind = WIRE_APPEND;
+    EXPECT_FALSE(wire_peek_request(&piece, &request, &sequence)) << "of something else";
+    piece.kind = WIRE_REQUEST;
+    piece.bytes = WIRE_REQUEST_HEAD_BYTES - 8;
+    EXPECT_FALSE(wire_peek_request(&piece, &request, &sequence)) << "too short to say";
+    piece = large.piece(1, second);
+    EXPECT_FALSE(wire_peek_request(&piece, &request, &sequence)) << "another piece";
+}
+
 TEST(WireFragment, TheLargestMessageTravels)
 {
     Bytes entry(WIRE_ENTRY_BYTES + WIRE_BODY_BYTES_MAX, 3), head(WIRE_RAFT_HEAD_BYTES);

@@ -70,5 +70,7 @@ uint8_t *log_reserve(struct log *, uint32_t bytes);
  * (last + 1, or lower: truncates first). */
 bool log_adopt(struct log *, uint8_t *slot, uint32_t offset, uint64_t index);
 void log_abandon(struct log *, uint8_t *slot);
+/* The slot that lies before all that is needed, so that the tail can not pass it; NULL: none is in the way. */
+uint8_t *log_slot_in_the_way(const struct log *);
 
 #endif

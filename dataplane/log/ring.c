@@ -19,6 +19,11 @@ static uint64_t lowest_needed(const struct log *log, uint64_t index, uint64_t la
     return lowest;
 }
 
+uint64_t log_lowest_needed(const struct log *log)
+{
+    return lowest_needed(log, log->released + 1, log->last, log->floor_released);
+}
+
 /* Highest end of a needed byte if `last` were the last entry. */
 static uint64_t live_end(const struct log *log, uint64_t last)
 {

@@ -59,6 +59,9 @@ struct log {
 bool log_find_room(const struct log *, uint64_t last, uint32_t count, uint64_t bytes,
                    uint64_t *start);
 
+/* Lowest position that is still needed, by entries that are not released or by slots; LOG_NO_POSITION: none. */
+uint64_t log_lowest_needed(const struct log *);
+
 /* Makes the room that log_find_room found: forgets released entries until it is free, moves the head. */
 void log_take_room(struct log *, uint32_t count, uint64_t bytes, uint64_t start);
 

@@ -52,6 +52,13 @@ bool log_adopt(struct log *log, uint8_t *slot, uint32_t offset, uint64_t index)
     return true;
 }
 
+uint8_t *log_slot_in_the_way(const struct log *log)
+{
+    if (log->slot_count == 0 || log_lowest_needed(log) != log->slot[0].position)
+        return NULL;
+    return (uint8_t *)log_record(log, log->slot[0].position);
+}
+
 void log_abandon(struct log *log, uint8_t *slot)
 {
     remove_slot(log, find_slot(log, slot));

@@ -82,7 +82,7 @@ static void refuse_busy(struct lane *lane, struct group *group, const struct ask
 static void flush_batch(struct lane *lane, struct group *group, struct batch *batch)
 {
     uint32_t taken = 0;
-    if (log_fits(group->log, batch->count, batch->log_bytes))
+    if (order_log_fits(lane, group, batch->count, batch->log_bytes))
         taken = raft_propose(group->raft, batch->size, batch->count);
     uint64_t first = raft_last_index(group->raft) - taken + 1;
     if (taken != 0)

@@ -28,7 +28,7 @@ uint64_t order_entry_time_ms(struct lane *lane, struct group *group)
 static void propose_own(struct lane *lane, struct group *group, enum wire_entry_kind kind)
 {
     uint32_t size = wire_entry_size(0);
-    if (!log_fits(group->log, 1, size) || raft_propose(group->raft, &size, 1) == 0)
+    if (!order_log_fits(lane, group, 1, size) || raft_propose(group->raft, &size, 1) == 0)
         return; /* tried again when the group is next touched */
     uint64_t index = raft_last_index(group->raft);
     uint64_t time_ms = order_entry_time_ms(lane, group);

@@ -29,6 +29,8 @@
 #define STATUS_PERIOD_NS    1000000u
 #define HELLO_PERIOD_NS     1000000000u
 #define REASSEMBLY_NS       200000000u
+#define REASSEMBLY_QUIET_NS                                                                        \
+    25000000u /* so long without a piece, and a message gives way to a newer one */
 
 /* Who asked for the proposal at an index; only the leader that proposed it answers. */
 struct origin {
@@ -301,6 +303,8 @@ bool order_request_in_place(struct lane *, const struct arrival *arrival,
                             const struct wire_request *request, uint8_t *memory);
 void order_fragment(struct lane *, const struct arrival *arrival);
 void order_expire_fragments(struct lane *);
+/* log_fits, but that messages in pieces make room. */
+bool order_log_fits(struct lane *, struct group *, uint32_t count, uint64_t bytes);
 void order_reply_home(struct lane *, const struct arrival *arrival);
 void order_hello(struct lane *, const struct arrival *arrival);
 

@@ -184,6 +184,7 @@ struct lane *lane_init(void *memory, const struct lane_config *config)
     lane->order.assemblies = (void *)(base + plan.assemblies);
     lane->order.next_seq = 1;
     wire_assembly_table_init(lane->order.assemblies, REASSEMBLY_NS);
+    lane->order.assemblies->patience_ns = REASSEMBLY_QUIET_NS;
     lane->arrived = doorway_init(base + plan.arrived, ARRIVED_BYTES);
     lane->opened = doorway_init(base + plan.opened, OPENED_BYTES);
     lane->writes = doorway_init(base + plan.writes, WRITES_BYTES);

@@ -60,7 +60,7 @@ static bool step_append(struct lane *lane, uint32_t slot, struct raft_input *inp
                         const uint8_t *entries)
 {
     struct group *group = &lane->group[slot];
-    if (!log_fits(group->log, input->message.entry_count, input->message.entry_bytes)) {
+    if (!order_log_fits(lane, group, input->message.entry_count, input->message.entry_bytes)) {
         count_event(lane, LANE_LOG_FULL);
         return false;
     }

@@ -17,13 +17,51 @@ void order_expire_fragments(struct lane *lane)
         give_back(lane, &abandoned, LANE_REASSEMBLY_TIMEOUT);
 }
 
-/* Senders whose ids could collide: members by id and group, clients by address. */
+/* Entries come before messages in pieces: the one that holds up the tail of a full log is given up. */
+bool order_log_fits(struct lane *lane, struct group *group, uint32_t count, uint64_t bytes)
+{
+    while (!log_fits(group->log, count, bytes)) {
+        const bool indexes = log_fits(group->log, count, 0);
+        uint8_t *slot = indexes ? log_slot_in_the_way(group->log) : NULL;
+        struct wire_assembly *assembly =
+            slot == NULL ? NULL : wire_assembly_filling(lane->order.assemblies, slot);
+        if (assembly == NULL)
+            return false;
+        wire_assembly_close(lane->order.assemblies, assembly);
+        log_abandon(group->log, slot);
+        count_event(lane, LANE_REASSEMBLY_FULL);
+    }
+    return true;
+}
+
+/* Senders whose ids could collide: members by id, group and what they send, clients by address. */
 static uint64_t sender_of(const struct arrival *arrival)
 {
     const struct endpoint *peer = &arrival->frame.peer;
     if (arrival->member)
-        return (uint64_t)arrival->view.group << 16 | arrival->from;
+        return (uint64_t)arrival->view.flags << 32 | (uint64_t)arrival->view.group << 16 |
+               arrival->from;
     return (uint64_t)1 << 63 | (uint64_t)peer->ip << 16 | peer->port;
+}
+
+/* The first piece says who is to be told; its sender will come again with all of them. */
+static void refuse_piece(struct lane *lane, const struct arrival *arrival,
+                         const struct wire_fragment *fragment)
+{
+    struct wire_request request;
+    uint64_t sequence;
+    count_event(lane, LANE_REASSEMBLY_FULL);
+    if (!wire_peek_request(fragment, &request, &sequence))
+        return;
+    struct asker asker = {
+        .peer = arrival->frame.peer,
+        .client = request.client,
+        .session = request.session,
+        .sequence = sequence,
+        .route = request.route,
+        .member = arrival->from,
+    };
+    order_refuse(lane, &lane->group[arrival->slot], &asker, WIRE_BUSY, 0);
 }
 
 static struct wire_assembly *find_or_open(struct lane *lane, const struct arrival *arrival,
@@ -37,9 +75,11 @@ static struct wire_assembly *find_or_open(struct lane *lane, const struct arriva
     struct wire_abandoned abandoned;
     while (wire_assembly_make_room(table, sender, now_ns, &abandoned))
         give_back(lane, &abandoned, LANE_REASSEMBLY_FULL);
-    uint8_t *memory = log_reserve(lane->group[arrival->slot].log, fragment->total);
+    uint8_t *memory = wire_assembly_has_room(table, sender)
+                          ? log_reserve(lane->group[arrival->slot].log, fragment->total)
+                          : NULL;
     if (memory == NULL) {
-        count_event(lane, LANE_REASSEMBLY_FULL);
+        refuse_piece(lane, arrival, fragment);
         return NULL;
     }
     return wire_assembly_open(table, sender, fragment, memory, now_ns);

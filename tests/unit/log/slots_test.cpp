@@ -352,3 +352,22 @@ TEST_F(LogTwin, RandomWalks)
         ASSERT_NE(log_append(log_, last_ + 1, WIRE_BODY_BYTES_MAX), nullptr);
     }
 }
+
+TEST_F(LogSlots, TheSlotThatHoldsUpTheTailIsNamed)
+{
+    open(1u << 14);
+    EXPECT_EQ(log_slot_in_the_way(log_), nullptr) << "none is reserved";
+    ASSERT_TRUE(append(1, 1, 10));
+    uint8_t *slot = log_reserve(log_, 4096), *second = log_reserve(log_, 4096);
+    EXPECT_EQ(log_slot_in_the_way(log_), nullptr) << "entry 1 lies before it and is needed";
+    log_release(log_, 1);
+    EXPECT_EQ(log_slot_in_the_way(log_), slot);
+    uint64_t next = fill_with_blocks(2, UINT64_MAX);
+    log_release(log_, next - 1);
+    EXPECT_FALSE(log_fits(log_, 1, 4096)) << "all are released, and yet the log is full";
+    log_abandon(log_, log_slot_in_the_way(log_));
+    EXPECT_EQ(log_slot_in_the_way(log_), second);
+    log_abandon(log_, second);
+    EXPECT_EQ(log_slot_in_the_way(log_), nullptr);
+    EXPECT_TRUE(log_fits(log_, 1, 4096));
+}

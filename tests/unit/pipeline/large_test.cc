@@ -244,4 +244,68 @@ TEST_F(Large, AnEntryInPiecesBeyondTheWindowIsRefusedByName)
     EXPECT_EQ(log_last_index(lane_log(lane, 0)), 16u);
 }
 
+/* Three values at once, piece by piece, from one sender: two come through, the third is told to come again. */
+TEST_F(Large, AThirdValueOfOnePeerIsToldToComeAgain)
+{
+    lead();
+    uint64_t session[3];
+    std::vector<std::vector<uint8_t>> pieces[3];
+    for (uint64_t i = 0; i < 3; i++) {
+        session[i] = open_session(71 + i);
+        pieces[i] = cut(session[i], 1, session[i], make(WIRE_OP_SET, key, std::string(9000, 'v')));
+    }
+    for (size_t k = 0; k < pieces[0].size(); k++) {
+        for (const auto &message : pieces)
+            port.arriving.push_back({client_peer, message[k]});
+        pass(1);
+    }
+    std::vector<Answer> all = answers();
+    ASSERT_EQ(all.size(), 3u);
+    EXPECT_EQ(all[0].status, WIRE_BUSY);
+    EXPECT_EQ(all[1].status, WIRE_DONE);
+    EXPECT_EQ(all[2].status, WIRE_DONE);
+    EXPECT_EQ(counted(LANE_REASSEMBLY_FULL), pieces[2].size() - 1) << "its last piece finds room";
+    EXPECT_EQ(state_session_next(lane_state(lane, 0), session[2]), 1u);
+    for (const auto &piece : pieces[2])
+        port.arriving.push_back({client_peer, piece});
+    pass(1);
+    all = answers();
+    ASSERT_EQ(all.size(), 1u);
+    EXPECT_EQ(all[0].status, WIRE_DONE);
+}
+
+TEST_F(Large, WhatHasStoppedComingGivesWay)
+{
+    lead();
+    uint64_t session = open_session(71);
+    for (uint64_t i = 1; i <= 2; i++)
+        port.arriving.push_back(
+            {client_peer, cut(session, i, i, make(WIRE_OP_SET, key, std::string(9000, 'v')))[0]});
+    pass(30);
+    ask_large(session, 1, make(WIRE_OP_SET, key, std::string(9000, 'v')));
+    std::vector<Answer> all = answers();
+    ASSERT_EQ(all.size(), 1u);
+    EXPECT_EQ(all[0].status, WIRE_DONE);
+}
+
+/* One piece, again and again, must not keep its slot in the way of everybody else's entries. */
+TEST_F(Large, APieceThatIsRepeatedForEverDoesNotFillTheLog)
+{
+    lead();
+    uint64_t session = open_session(71);
+    auto stuck = cut(session, 9, 1, make(WIRE_OP_SET, key, std::string(2000, 's')));
+    const struct endpoint other = {0x0a4dff02u, 7601, 7700};
+    std::string value(1000, 'v');
+    uint64_t done = 0, count = 40000; /* three times the log */
+    for (uint64_t i = 1; i <= count; i++) {
+        if (i % 100 == 1)
+            port.arriving.push_back({other, stuck[0]});
+        ask(session, i, make(WIRE_OP_SET, key, value));
+        for (const Answer &answer : answers())
+            done += answer.status == WIRE_DONE;
+        view_synchronize();
+        ASSERT_EQ(done, i);
+    }
+}
+
 } // namespace

@@ -1,6 +1,7 @@
 /* build.h: by which build a figure was made.
  *
- * Shape: constants, filled in by meson (build.c.in); the revision is looked up at each build. Memory: static.
+ * Shape: constants, filled in by meson (build.c.in); the revision is looked up at each build.
+ * Memory: static.
  * Threads: any, but for the first build_git. Time, limits, refusals: none. Cost: none.
  */
 #ifndef BENCH_BUILD_H

@@ -34,7 +34,7 @@ double calibrate_median(double *samples, uint32_t count)
     return (samples[(count - 1) / 2] + samples[count / 2]) / 2;
 }
 
-/* ---- cache line -------------------------------------------------------------------------------- */
+/* ---- cache line ------------------------------------------------------------------------------ */
 
 struct pingpong {
     _Alignas(128) _Atomic uint64_t ball; /* odd: the partner's turn */
@@ -111,7 +111,7 @@ bool calibrate_pingpong_ns(double *round_trip_ns)
     return true;
 }
 
-/* ---- hash -------------------------------------------------------------------------------------- */
+/* ---- hash ------------------------------------------------------------------------------------ */
 
 bool calibrate_sha512_ns(double *hash_ns)
 {
@@ -133,7 +133,7 @@ bool calibrate_sha512_ns(double *hash_ns)
     return true;
 }
 
-/* ---- disk -------------------------------------------------------------------------------------- */
+/* ---- disk ------------------------------------------------------------------------------------ */
 
 static bool write_rounds(int file, double *write_ns)
 {

@@ -1,14 +1,17 @@
 /* carrier.h: how the load's frames reach the servers, and what can be seen of these from here.
  *
- * Shape: the loop (load.h) knows servers by their place, 1 ... server_count, which is also what replies name as the
- * leader, and speaks to them in frames. Two carriers: cluster.h (a ring port to nodes in this process) and target.h
- * (a UDP socket to a running cluster).
+ * Shape: the loop (load.h) knows servers by their place, 1 ... server_count, which is also what
+ * replies name as the leader, and speaks to them in frames. Two carriers: cluster.h (a ring port to
+ * nodes in this process) and target.h (a UDP socket to a running cluster).
  *
- *   take ─► fill ─► send      receive ─► read ─► free      turn: end of each turn      rest: nothing to do
+ *   take ─► fill ─► send      receive ─► read ─► free    turn: ends a turn    rest: nothing to do
  *
- * Memory: frames are the carrier's; each goes back once, by send or by free. Threads: one, the load loop's.
- * Time: nanoseconds of machine_now_ns, passed in. Limits: CARRIER_SERVERS_MAX servers, PORT_BURST_MAX frames a call.
- * Refusals: what the network does not take is lost, like any datagram. Cost: one indirect call per burst.
+ * Memory: frames are the carrier's; each goes back once, by send or by free. Threads: one, the load
+ * loop's.
+ * Time: nanoseconds of machine_now_ns, passed in. Limits: CARRIER_SERVERS_MAX servers,
+ * PORT_BURST_MAX frames a call.
+ * Refusals: what the network does not take is lost, like any datagram. Cost: one indirect call per
+ * burst.
  */
 #ifndef BENCH_CARRIER_H
 #define BENCH_CARRIER_H

@@ -16,7 +16,7 @@
 static_assert(CARRIER_ERROR_MAX == HOST_ERROR_MAX, "one buffer serves both");
 static_assert(CARRIER_SERVERS_MAX >= OPTIONS_REPLICAS_MAX, "an endpoint for every node");
 
-/* ---- configuration ----------------------------------------------------------------------------- */
+/* ---- configuration --------------------------------------------------------------------------- */
 
 /* Makes room for what the options will store; the defaults stay where they are larger. */
 static void fit_memory(struct node_config *config, const struct load_options *options)
@@ -54,7 +54,7 @@ static void configure(struct node_config *config, const struct load_options *opt
     fit_memory(config, options);
 }
 
-/* ---- the load's way in -------------------------------------------------------------------------- */
+/* ---- the load's way in ----------------------------------------------------------------------- */
 
 static struct cluster *cluster_of(struct carrier *carrier)
 {
@@ -89,7 +89,8 @@ static void end_turn(struct carrier *carrier, uint64_t now_ns)
     view_quiescent();
 }
 
-/* Servers may share this core. Stays online, so that a grace period never waits for long, and never sleeps. */
+/* Servers may share this core. Stays online, so that a grace period never waits for long, and never
+ * sleeps. */
 static void rest(struct carrier *carrier, uint64_t now_ns, uint64_t wake_ns)
 {
     (void)carrier;
@@ -143,7 +144,7 @@ static void open_carrier(struct cluster *cluster, uint16_t groups)
     }
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static bool add_nodes(struct cluster *cluster, const struct load_options *options, bool with_edges,
                       char error[CARRIER_ERROR_MAX])
@@ -218,7 +219,7 @@ void cluster_control(struct cluster *cluster)
     host_control(cluster->host, CLUSTER_SLICE_NS);
 }
 
-/* ---- leaders ----------------------------------------------------------------------------------- */
+/* ---- leaders --------------------------------------------------------------------------------- */
 
 uint32_t cluster_leader(const struct cluster *cluster, uint16_t group)
 {
@@ -266,7 +267,7 @@ void cluster_kill(struct cluster *cluster, uint32_t index)
     host_node_kill(cluster->host, cluster->node[index]);
 }
 
-/* ---- agreement --------------------------------------------------------------------------------- */
+/* ---- agreement ------------------------------------------------------------------------------- */
 
 enum agreement { AGREE, BEHIND, DIFFER };
 

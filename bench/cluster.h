@@ -1,13 +1,15 @@
-/* cluster.h: an embedded cluster: replicas in this process, joined by ring ports, and one client port.
+/* cluster.h: an embedded cluster: replicas in this process, joined by ring ports, and one client
+ * port.
  *
- * Shape: start brings up host and nodes and waits for nothing; the main thread then keeps calling cluster_control,
- * which is the cluster's heart for everything that is not polled.
+ * Shape: start brings up host and nodes and waits for nothing; the main thread then keeps calling
+ * cluster_control, which is the cluster's heart for everything that is not polled.
  *
  *   start ─► await_leaders ─► [client core: load.h] ... kill ... settle ─► stop
  *
- * Memory: the host's, and the caller's struct. Threads: the main thread, but for the carrier's calls (client core).
- * Time: the machine's. Limits: OPTIONS_REPLICAS_MAX replicas. Refusals: an error sentence. Cost: start-up below a
- * second.
+ * Memory: the host's, and the caller's struct. Threads: the main thread, but for the carrier's
+ * calls (client core).
+ * Time: the machine's. Limits: OPTIONS_REPLICAS_MAX replicas. Refusals: an error sentence. Cost:
+ * start-up below a second.
  */
 #ifndef BENCH_CLUSTER_H
 #define BENCH_CLUSTER_H
@@ -46,13 +48,14 @@ void cluster_control(struct cluster *cluster);
 /* Until each group has a leader that has committed; false: not within limit_ns. */
 bool cluster_await_leaders(struct cluster *cluster, uint64_t limit_ns);
 
-/* Index of the live node that leads the group, of the highest term if several think so; CLUSTER_NOBODY. */
+/* Index of the live node that leads the group, of the highest term if several think so;
+ * CLUSTER_NOBODY. */
 uint32_t cluster_leader(const struct cluster *cluster, uint16_t group);
 
 void cluster_kill(struct cluster *cluster, uint32_t index);
 
-/* Waits until all live replicas have applied the same entries of every group, and compares the digests of their
- * states. False: they differ, or did not settle within limit_ns. */
+/* Waits until all live replicas have applied the same entries of every group, and compares the
+ * digests of their states. False: they differ, or did not settle within limit_ns. */
 bool cluster_settle(struct cluster *cluster, uint64_t limit_ns);
 
 #endif

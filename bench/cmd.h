@@ -1,6 +1,7 @@
 /* cmd.h: the verbs of quorate-bench.
  *
- * Shape: each reads its own options, does its work and returns the exit status. Memory, threads: main's. Time: theirs.
+ * Shape: each reads its own options, does its work and returns the exit status. Memory, threads:
+ * main's. Time: theirs.
  * Limits, refusals: options.h; statuses of sysexits.h. Cost: theirs.
  */
 #ifndef BENCH_CMD_H

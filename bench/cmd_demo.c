@@ -22,7 +22,7 @@ static void on_signal(int signal)
     interrupted = 1;
 }
 
-/* ---- the live line ----------------------------------------------------------------------------- */
+/* ---- the live line --------------------------------------------------------------------------- */
 
 struct live {
     const char *what;
@@ -60,7 +60,7 @@ static void show(void *context, const struct cluster *cluster, const struct load
     (void)fflush(stdout);
 }
 
-/* ---- phases ------------------------------------------------------------------------------------ */
+/* ---- phases ---------------------------------------------------------------------------------- */
 
 struct demo {
     struct demo_options options;
@@ -115,7 +115,7 @@ static bool run_appends(struct demo *demo)
     return run_load(&demo->cluster, &plan, true, show, &live, &demo->second, demo->error);
 }
 
-/* ---- words ------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static void print_opening(const struct demo *demo)
 {
@@ -176,7 +176,7 @@ static void stay(struct demo *demo)
         cluster_control(&demo->cluster);
 }
 
-/* ---- the whole --------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static int show_cluster(struct demo *demo)
 {

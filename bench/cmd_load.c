@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define TARGET_LIMIT_NS      UINT64_C(3000000000) /* for the first answer of a running cluster */
-#define OPLOG_OPERATIONS     (1u << 22) /* closed loop: as many as are recorded, then the run ends */
+#define OPLOG_OPERATIONS     (1u << 22)           /* closed loop: recorded, then the run ends */
 #define OPLOG_OPERATIONS_MAX (1u << 26)
 
 struct load_run {
@@ -24,9 +24,10 @@ struct load_run {
     char error[CARRIER_ERROR_MAX];
 };
 
-/* ---- before ------------------------------------------------------------------------------------ */
+/* ---- before ---------------------------------------------------------------------------------- */
 
-/* A history begins with an empty table; that of a running cluster holds other runs' values, until they are replaced. */
+/* A history begins with an empty table; that of a running cluster holds other runs' values, until
+ * they are replaced. */
 static bool preloads(const struct load_options *options)
 {
     return options->workload == WORKLOAD_SET &&
@@ -73,7 +74,7 @@ static bool fits_memory(const struct load_options *options)
     return (uint64_t)options->replicas * options->keys * value_bytes < physical_bytes / 2;
 }
 
-/* ---- after ------------------------------------------------------------------------------------- */
+/* ---- after ----------------------------------------------------------------------------------- */
 
 /* What the run showed about the writes it was promised; EX_OK when all is there. */
 static int check(struct load_run *run, struct report *report, struct appends *appends)
@@ -118,7 +119,7 @@ static int write_out(struct load_run *run, const struct report *report, int stat
     return status;
 }
 
-/* ---- an embedded cluster ----------------------------------------------------------------------- */
+/* ---- an embedded cluster --------------------------------------------------------------------- */
 
 static int load_cluster(struct load_run *run)
 {
@@ -154,7 +155,7 @@ static int embedded(struct load_run *run)
     return status;
 }
 
-/* ---- a running cluster ------------------------------------------------------------------------- */
+/* ---- a running cluster ----------------------------------------------------------------------- */
 
 /* EX_OK: the figures stand for something. */
 static int judge_target(const struct load_run *run, const struct load_result *result)

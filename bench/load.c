@@ -13,7 +13,7 @@
 #define IDLE_TURNS_MAX   64u
 #define PER_MILLION_HALF 500000u
 
-/* ---- completions ------------------------------------------------------------------------------- */
+/* ---- completions ----------------------------------------------------------------------------- */
 
 static void note_outcome(struct load *load, const struct slot *slot,
                          const struct client_completion *completion, bool done)
@@ -90,7 +90,7 @@ static void complete(struct load *load, struct session *session, uint32_t count)
     load->outstanding -= count;
 }
 
-/* ---- in ---------------------------------------------------------------------------------------- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 static void receive_message(struct load *load, const struct wire_view *view)
 {
@@ -126,7 +126,7 @@ static void receive_frame(struct load *load, const struct frame *frame)
     }
 }
 
-/* ---- phases ------------------------------------------------------------------------------------ */
+/* ---- phases ---------------------------------------------------------------------------------- */
 
 static void begin_warm_up(struct load *load)
 {
@@ -258,7 +258,7 @@ static void advance_phase(struct load *load)
     }
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void tick(struct load *load)
 {
@@ -314,7 +314,7 @@ int load_loop(void *argument)
     return 0;
 }
 
-/* ---- from the main thread ---------------------------------------------------------------------- */
+/* ---- from the main thread -------------------------------------------------------------------- */
 
 void load_look(const struct load *load, struct load_watch *watch)
 {

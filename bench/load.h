@@ -1,27 +1,29 @@
 /* load.h: the load generator: sessions on one core, a closed or an open loop, latencies counted.
  *
- * Shape: every turn of the loop receives, completes, issues and sends; one clock reading serves the turn.
+ * Shape: every turn of the loop receives, completes, issues and sends; one clock reading serves the
+ * turn.
  *
  *   rx burst ─► client_receive ─► completions ─► histogram, oplog
  *                                                     │ a slot is free
- *   tx burst ◄─ client_emit ◄─ client_submit ◄────────┴─ closed loop: at once; open loop: when it is due
+ *   tx burst ◄─ client_emit ◄─ client_submit ◄────────┴─ closed loop: at once; open loop: when due
  *
  *   [preload: every key once] ─► warm-up ─► measured interval ─► drain ─► done
  *
- *   The drain begins nothing new, but for what an open loop had due within the interval. The preload ends when every
- *   write of it has ended, or after LOAD_PRELOAD_LIMIT_NS.
- *   Closed loop: `window` operations are outstanding per session; a latency runs from submission. Open loop:
- *   operation n is due at a time fixed beforehand (schedule.h) and its latency runs from there, also if it was
- *   sent late because the sessions were full or the cluster stood still.
+ *   The drain begins nothing new, but for what an open loop had due within the interval. The
+ *   preload ends when every write of it has ended, or after LOAD_PRELOAD_LIMIT_NS. Closed loop:
+ *   `window` operations are outstanding per session; a latency runs from submission. Open loop:
+ *   operation n is due at a time fixed beforehand (schedule.h) and its latency runs from there,
+ *   also if it was sent late because the sessions were full or the cluster stood still.
  *
- *   Either runs from the clock reading of the turn that submitted to that of the turn that received. In a closed loop
- *   the latter is the next operation's beginning as well: the latencies in one place of a window add up to the
- *   interval, nothing is left out between two of them.
+ *   Either runs from the clock reading of the turn that submitted to that of the turn that
+ *   received. In a closed loop the latter is the next operation's beginning as well: the latencies
+ *   in one place of a window add up to the interval, nothing is left out between two of them.
  *
- * Memory: load_create allocates, the loop does not. Threads: load_loop on one core; load_look from any thread
- * meanwhile; load_result_of after the loop has ended. Time: CLOCK_MONOTONIC. Chance: plan.seed.
- * Limits: CLIENT_WINDOW_MAX operations per session. Refusals: what does not end well is counted as an error; without
- * any answer for plan.answer_limit_ns the loop ends.
+ * Memory: load_create allocates, the loop does not. Threads: load_loop on one core; load_look from
+ * any thread meanwhile; load_result_of after the loop has ended. Time: CLOCK_MONOTONIC. Chance:
+ * plan.seed.
+ * Limits: CLIENT_WINDOW_MAX operations per session. Refusals: what does not end well is counted as
+ * an error; without any answer for plan.answer_limit_ns the loop ends.
  * Cost: O(1) per operation, O(sessions) per turn; not measured.
  */
 #ifndef BENCH_LOAD_H
@@ -89,8 +91,8 @@ int load_loop(void *argument); /* a struct load; fit for host_client_launch */
 
 void load_look(const struct load *load, struct load_watch *watch);
 
-/* From the main thread: a leader was killed, between these two moments. Failover runs from the first of them to the
- * first acknowledgement of a write that was submitted after the second. */
+/* From the main thread: a leader was killed, between these two moments. Failover runs from the
+ * first of them to the first acknowledgement of a write that was submitted after the second. */
 void load_note_kill(struct load *load, uint64_t before_ns, uint64_t after_ns);
 
 const struct load_result *load_result_of(const struct load *load);

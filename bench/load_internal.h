@@ -1,7 +1,8 @@
-/* load_internal.h: what load.c (phases, completions) and load_issue.c (what is sent, and when) share.
+/* load_internal.h: what load.c (phases, completions) and load_issue.c (what is sent, and when)
+ * share.
  *
- * Shape, threads, limits: load.h. Memory: one struct, and arrays per session. Everything but the atomics belongs to
- * the loop's core. Time, refusals, cost: load.h.
+ * Shape, threads, limits: load.h. Memory: one struct, and arrays per session. Everything but the
+ * atomics belongs to the loop's core. Time, refusals, cost: load.h.
  */
 #ifndef BENCH_LOAD_INTERNAL_H
 #define BENCH_LOAD_INTERNAL_H
@@ -15,7 +16,8 @@
 
 enum phase { PHASE_PRELOAD, PHASE_WARM_UP, PHASE_MEASURE, PHASE_DRAIN, PHASE_DONE };
 
-/* One outstanding operation; its place in the array is the cookie that the client machine hands back. */
+/* One outstanding operation; its place in the array is the cookie that the client machine hands
+ * back. */
 struct slot {
     uint64_t due_ns; /* closed loop: when it was submitted */
     uint32_t client; /* of the oplog */

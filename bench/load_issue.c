@@ -14,7 +14,7 @@
 #define RETRY_MAX_NS UINT64_C(200000000)
 #define DEADLINE_NS  UINT64_C(10000000000)
 
-/* ---- one operation ----------------------------------------------------------------------------- */
+/* ---- one operation --------------------------------------------------------------------------- */
 
 static uint32_t choose_key(struct load *load, uint16_t group)
 {
@@ -94,7 +94,7 @@ static bool submit(struct load *load, uint32_t which, uint64_t due_ns)
     return true;
 }
 
-/* ---- when -------------------------------------------------------------------------------------- */
+/* ---- when ------------------------------------------------------------------------------------ */
 
 void load_schedule_next(struct load *load)
 {
@@ -142,7 +142,7 @@ uint32_t load_issue(struct load *load)
     return load->phase == PHASE_DRAIN ? 0 : issue_closed(load);
 }
 
-/* ---- frames ------------------------------------------------------------------------------------ */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void flush(struct load *load, uint32_t *sent)
 {
@@ -197,7 +197,7 @@ void load_return_frames(struct load *load)
     load->filled = load->taken;
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static bool list_keys(struct load *load)
 {

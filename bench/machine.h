@@ -1,8 +1,9 @@
 /* machine.h: where a figure was measured, and with which clocks.
  *
- * Shape: a handful of look-ups. Memory: the caller's. Threads: any. Time: machine_now_ns is CLOCK_MONOTONIC.
- * Limits: texts are cut at their field. Refusals: what the system does not say reads "unknown". Cost: file reads;
- * the clocks are one vDSO call and one instruction.
+ * Shape: a handful of look-ups. Memory: the caller's. Threads: any. Time: machine_now_ns is
+ * CLOCK_MONOTONIC.
+ * Limits: texts are cut at their field. Refusals: what the system does not say reads "unknown".
+ * Cost: file reads; the clocks are one vDSO call and one instruction.
  */
 #ifndef BENCH_MACHINE_H
 #define BENCH_MACHINE_H

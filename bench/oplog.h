@@ -1,13 +1,16 @@
-/* oplog.h: what every client asked and what it was told, for histories and for the check of appends.
+/* oplog.h: what every client asked and what it was told, for histories and for the check of
+ * appends.
  *
- * Shape: one array of records per client; an operation's number is its place in it, and stands in the value that
- * it writes ("client:number"), so whatever is read back leads to the record of the operation that wrote it.
+ * Shape: one array of records per client; an operation's number is its place in it, and stands in
+ * the value that it writes ("client:number"), so whatever is read back leads to the record of the
+ * operation that wrote it.
  *
  *   begin ─► record {invoke, open} ─► end ─► {return, outcome, result} ─► oplog_write, appends.h
  *
- * Memory: allocated by oplog_create; pages are touched when used. Threads: the client core while it runs, whoever
- * waited for it afterwards. Time: nanoseconds of the caller's monotonic clock.
- * Limits: capacity operations per client. Refusals: oplog_begin returns OPLOG_FULL; the caller ends its run.
+ * Memory: allocated by oplog_create; pages are touched when used. Threads: the client core while it
+ * runs, whoever waited for it afterwards. Time: nanoseconds of the caller's monotonic clock.
+ * Limits: capacity operations per client. Refusals: oplog_begin returns OPLOG_FULL; the caller ends
+ * its run.
  * Cost: one cache line per operation.
  */
 #ifndef BENCH_OPLOG_H
@@ -63,8 +66,8 @@ uint32_t oplog_begin(struct oplog *log, uint32_t client, uint32_t process, enum 
 void oplog_end(struct oplog *log, uint32_t client, uint32_t number, enum oplog_outcome outcome,
                uint64_t return_ns, uint32_t result_client, uint32_t result);
 
-/* One JSON object per line: process, op, key, argument, result, invoke_ns, return_ns, outcome. False: not all
- * could be written. */
+/* One JSON object per line: process, op, key, argument, result, invoke_ns, return_ns, outcome.
+ * False: not all could be written. */
 bool oplog_write(const struct oplog *log, FILE *file);
 
 /* A read of a whole list after the run, in the same form; list NULL: no such key. */

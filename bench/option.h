@@ -1,8 +1,10 @@
 /* option.h: the values that options take, read from text.
  *
- * Shape: each reads one value for the option of that name. Memory: none kept. Threads: main, before any other.
- * Time: none. Limits: seconds of up to a day, durations of up to an hour. Refusals: argp_error, which ends the program
- * with a sentence and status 64; 69 for a choice that this build does not have. Cost: none.
+ * Shape: each reads one value for the option of that name. Memory: none kept. Threads: main, before
+ * any other.
+ * Time: none. Limits: seconds of up to a day, durations of up to an hour. Refusals: argp_error,
+ * which ends the program with a sentence and status 64; 69 for a choice that this build does not
+ * have. Cost: none.
  */
 #ifndef BENCH_OPTION_H
 #define BENCH_OPTION_H

@@ -1,9 +1,10 @@
 /* options.h: what the command line asks for, checked before anything is started.
  *
- * Shape: one struct per command, filled from argv by argp; option.h reads the values. A mistake ends the program with
- * one sentence: status 64 for what can not be meant, 69 for what this build does not have. --help and --version answer
- * and end with 0.
- * Memory: texts point into argv. Threads: main, before any other. Time: none. Limits: the macros below.
+ * Shape: one struct per command, filled from argv by argp; option.h reads the values. A mistake
+ * ends the program with one sentence: status 64 for what can not be meant, 69 for what this build
+ * does not have. --help and --version answer and end with 0.
+ * Memory: texts point into argv. Threads: main, before any other. Time: none. Limits: the macros
+ * below.
  * Refusals: exit, as said. Cost: none.
  */
 #ifndef BENCH_OPTIONS_H

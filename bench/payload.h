@@ -1,11 +1,14 @@
-/* payload.h: the bytes that the load generator writes, as text that a person can read with redis-cli.
+/* payload.h: the bytes that the load generator writes, as text that a person can read with
+ * redis-cli.
  *
  * Shape:  key      "key:000000000042"                    16 bytes, for SET and GET
  *         list     "list:00000000042"                    16 bytes, for APPEND
  *         value    "client:number" and dots up to the asked size
  *         element  "client:number," what one APPEND adds
- * Memory: the caller's. Threads, time: none. Limits: keys below 10^11; elements of up to PAYLOAD_ELEMENT_BYTES_MAX.
- * Refusals: parsers return false for what none of the writers wrote. Cost: some ten divisions by constants.
+ * Memory: the caller's. Threads, time: none. Limits: keys below 10^11; elements of up to
+ * PAYLOAD_ELEMENT_BYTES_MAX.
+ * Refusals: parsers return false for what none of the writers wrote. Cost: some ten divisions by
+ * constants.
  */
 #ifndef BENCH_PAYLOAD_H
 #define BENCH_PAYLOAD_H
@@ -22,7 +25,8 @@ void payload_list(uint8_t key[PAYLOAD_KEY_BYTES], uint32_t index);
 uint32_t payload_element(uint8_t element[PAYLOAD_ELEMENT_BYTES_MAX], uint32_t client,
                          uint32_t number);
 
-/* One element at *at, which moves behind it; false: something else, or no whole element before end. */
+/* One element at *at, which moves behind it; false: something else, or no whole element before
+ * end. */
 bool payload_element_next(const uint8_t **at, const uint8_t *end, uint32_t *client,
                           uint32_t *number);
 

@@ -46,8 +46,8 @@ static void take_list(struct readback *readback, struct appends *check, uint32_t
                                     asked_ns, machine_now_ns());
 }
 
-/* Reads lists [first, first + count). The first that is refused for now, and what follows it, is to be asked for
- * once more. */
+/* Reads lists [first, first + count). The first that is refused for now, and what follows it, is to
+ * be asked for once more. */
 static bool read_batch(struct readback *readback, struct resp_client *connection, uint16_t node,
                        struct appends *check, uint32_t first, uint32_t count, uint32_t *taken)
 {

@@ -19,7 +19,7 @@ static const struct {
     {"p50", 500000}, {"p90", 900000}, {"p99", 990000}, {"p999", 999000}, {"max", 1000000},
 };
 
-/* ---- figures ----------------------------------------------------------------------------------- */
+/* ---- figures --------------------------------------------------------------------------------- */
 
 /* NAN: not measured. */
 static double per_operation(const struct load_result *result, uint64_t amount)
@@ -60,7 +60,7 @@ static double busy_fraction(const struct report *report, uint64_t cycles)
     return all > 0 ? (double)cycles / all : (double)NAN;
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void put(json_t *object, const char *key, json_t *value)
 {
@@ -232,7 +232,7 @@ bool report_write_json(const struct report *report, FILE *file)
     return written && fputc('\n', file) != EOF && fflush(file) == 0;
 }
 
-/* ---- table ------------------------------------------------------------------------------------- */
+/* ---- table ----------------------------------------------------------------------------------- */
 
 const char *report_time(uint64_t time_ns, char text[REPORT_TIME_MAX])
 {

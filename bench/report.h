@@ -1,9 +1,9 @@
 /* report.h: what a load run found, as one JSON object or as a table.
  *
- * Shape: report_json has every key of the contract, null where nothing was measured, and some more. Of a running
- * cluster (options->target) nothing is known but what its clients see.
- * Memory: the JSON value is the caller's (jansson). Threads: one. Time: none. Limits, refusals: none. Cost: none that
- * matters.
+ * Shape: report_json has every key of the contract, null where nothing was measured, and some more.
+ * Of a running cluster (options->target) nothing is known but what its clients see.
+ * Memory: the JSON value is the caller's (jansson). Threads: one. Time: none. Limits, refusals:
+ * none. Cost: none that matters.
  */
 #ifndef BENCH_REPORT_H
 #define BENCH_REPORT_H

@@ -1,9 +1,11 @@
 /* resp_client.h: GETs over a blocking connection to a RESP edge, many under way at a time.
  *
- * Shape: send some, then read as many answers, in order. Memory: one buffer for the largest answer, allocated by open.
+ * Shape: send some, then read as many answers, in order. Memory: one buffer for the largest answer,
+ * allocated by open.
  * Threads: one. Time: each wait on the socket ends after RESP_CLIENT_WAIT_S seconds.
- * Limits: values of up to 1 MiB. Refusals: an answer that is neither a value nor nil is RESP_ERROR, with its text; a
- * connection that broke stays broken. Cost: system calls; for checks after a run, not for load.
+ * Limits: values of up to 1 MiB. Refusals: an answer that is neither a value nor nil is RESP_ERROR,
+ * with its text; a connection that broke stays broken. Cost: system calls; for checks after a run,
+ * not for load.
  */
 #ifndef BENCH_RESP_CLIENT_H
 #define BENCH_RESP_CLIENT_H

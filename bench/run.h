@@ -1,6 +1,8 @@
-/* run.h: one load on one embedded cluster, from launch to drain, with a leader's death half-way if asked for.
+/* run.h: one load on one embedded cluster, from launch to drain, with a leader's death half-way if
+ * asked for.
  *
- * Shape: the main thread keeps the cluster alive while the client core loads it. Memory: the caller's.
+ * Shape: the main thread keeps the cluster alive while the client core loads it. Memory: the
+ * caller's.
  * Threads: the main thread. Time: as long as the plan says, and the drain. Limits: none of its own.
  * Refusals: an error sentence. Cost: none of its own.
  */

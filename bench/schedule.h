@@ -1,9 +1,10 @@
 /* schedule.h: when each operation of an open loop is meant to be sent.
  *
- * Shape: operation n is due at start + floor(n * 10^9 / rate), whatever happened to the ones before it: a stall
- * makes no operation's due time later, so the wait behind a stall is measured and not omitted.
- * Memory: the caller's. Threads: one owner. Time: nanoseconds of the caller's clock. Limits: rate 1 ... 10^9 per
- * second; n below 2^63. Refusals: none. Cost: two divisions.
+ * Shape: operation n is due at start + floor(n * 10^9 / rate), whatever happened to the ones before
+ * it: a stall makes no operation's due time later, so the wait behind a stall is measured and not
+ * omitted.
+ * Memory: the caller's. Threads: one owner. Time: nanoseconds of the caller's clock. Limits: rate 1
+ * ... 10^9 per second; n below 2^63. Refusals: none. Cost: two divisions.
  */
 #ifndef BENCH_SCHEDULE_H
 #define BENCH_SCHEDULE_H

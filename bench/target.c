@@ -12,10 +12,10 @@
 
 #define HEADERS_BYTES       28u /* IPv4 and UDP */
 #define SOCKET_BUFFER_BYTES (4 << 20)
-#define EARLY_NS            UINT64_C(100000) /* before what is due: longer than the kernel oversleeps */
+#define EARLY_NS            UINT64_C(100000) /* before what is due: the kernel oversleeps less */
 #define SECOND_NS           UINT64_C(1000000000)
 
-/* ---- frames ------------------------------------------------------------------------------------ */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static struct target *target_of(struct carrier *carrier)
 {
@@ -54,7 +54,7 @@ static void describe(struct target *target, uint32_t i, const struct frame *fram
     };
 }
 
-/* ---- out --------------------------------------------------------------------------------------- */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 static void send_frames(struct carrier *carrier, struct frame *frames, uint32_t count,
                         uint64_t now_ns)
@@ -70,7 +70,8 @@ static void send_frames(struct carrier *carrier, struct frame *frames, uint32_t 
             .sin_addr.s_addr = htonl(frames[i].peer.ip),
         };
     }
-    /* It stops at the first that the kernel does not take: one host out of reach must not cost the others theirs. */
+    /* It stops at the first that the kernel does not take: one host out of reach must not cost the
+     * others theirs. */
     for (uint32_t sent = 0; sent < count;) {
         int more = sendmmsg(target->socket, target->message + sent, count - sent, MSG_DONTWAIT);
         sent += more > 0 ? (uint32_t)more : 1;
@@ -78,7 +79,7 @@ static void send_frames(struct carrier *carrier, struct frame *frames, uint32_t 
     free_frames(carrier, frames, count);
 }
 
-/* ---- in ---------------------------------------------------------------------------------------- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 /* Members know each other by ids, the loop by the order of their addresses. */
 static uint16_t leader_place(const struct carrier *carrier, const struct wire_reply *reply)
@@ -130,7 +131,7 @@ static uint32_t receive(struct carrier *carrier, struct frame *frames, uint32_t 
     return received;
 }
 
-/* ---- between turns ------------------------------------------------------------------------------ */
+/* ---- between turns --------------------------------------------------------------------------- */
 
 static void end_turn(struct carrier *carrier, uint64_t now_ns)
 {
@@ -151,7 +152,7 @@ static void rest(struct carrier *carrier, uint64_t now_ns, uint64_t wake_ns)
     (void)ppoll(&descriptor, 1, &left, NULL);
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static bool parse_one(const char *text, size_t bytes, struct target_address *address)
 {

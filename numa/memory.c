@@ -19,7 +19,8 @@ static uint8_t *pages_map(size_t bytes)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* The kernel aligns to a small page only, so a huge page more is mapped and both ends are trimmed. */
+/* The kernel aligns to a small page only, so a huge page more is mapped and both ends are
+ * trimmed. */
 static uint8_t *pages_map_huge(size_t bytes)
 {
     uint8_t *mapped = pages_map(bytes + MEMORY_HUGE_PAGE_BYTES);

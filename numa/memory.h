@@ -1,13 +1,16 @@
 /* memory.h: pages for an arena, on the node whose cores will use them.
  *
- * Shape: reserve maps addresses, asks for huge pages and binds them to a node; populate makes the pages real before
- * a core polls on them, because a page fault in the loop is a system call in all but name; release gives them back.
+ * Shape: reserve maps addresses, asks for huge pages and binds them to a node; populate makes the
+ * pages real before a core polls on them, because a page fault in the loop is a system call in all
+ * but name; release gives them back.
  *
- * Memory: anonymous, private, zero, aligned to a page, from MEMORY_HUGE_PAGE_BYTES on to a huge page. The caller
- * releases with the same size. Threads: any. Time: none; populating is what takes time. Limits: the address space;
- * pages come when touched (MAP_NORESERVE), so a machine with too little memory is noticed by populate.
- * Refusals: NULL or false, with errno of the kernel. Binding is advice: on a foreign or one-node topology, or where
- * the kernel declines, the pages lie where the first touch puts them, and memory_reserve says so in `bound`.
+ * Memory: anonymous, private, zero, aligned to a page, from MEMORY_HUGE_PAGE_BYTES on to a huge
+ * page. The caller releases with the same size. Threads: any. Time: none; populating is what takes
+ * time. Limits: the address space; pages come when touched (MAP_NORESERVE), so a machine with too
+ * little memory is noticed by populate.
+ * Refusals: NULL or false, with errno of the kernel. Binding is advice: on a foreign or one-node
+ * topology, or where the kernel declines, the pages lie where the first touch puts them, and
+ * memory_reserve says so in `bound`.
  * Cost: three system calls at start; not measured.
  */
 #ifndef NUMA_MEMORY_H

@@ -145,7 +145,8 @@ static void control_add(struct placement *plan, const struct topology *topology,
         plan->control[plan->control_count++] = topology->pus[c->pu_first + i].os_index;
 }
 
-/* Free cores, near home first. Without any: siblings of the workers' PUs; without siblings: the workers' PUs. */
+/* Free cores, near home first. Without any: siblings of the workers' PUs; without siblings: the
+ * workers' PUs. */
 static void control_place(struct draft *draft, uint32_t threads)
 {
     struct placement *plan = draft->plan;

@@ -1,12 +1,16 @@
-/* placement.h: which room runs on which core. A pure function of the topology and of what is wanted.
+/* placement.h: which room runs on which core. A pure function of the topology and of what is
+ * wanted.
  *
- * Shape: a replica has lanes, a lane polls one queue of its replica's port and runs the eight rooms in stages.
- * Every stage gets a physical core of its own while there are cores; fewer cores than stages merge neighbouring
- * stages; fewer cores than lanes make lanes take turns. Rules, in order of strength:
+ * Shape: a replica has lanes, a lane polls one queue of its replica's port and runs the eight rooms
+ * in stages. Every stage gets a physical core of its own while there are cores; fewer cores than
+ * stages merge neighbouring stages; fewer cores than lanes make lanes take turns. Rules, in order
+ * of strength:
  *
  *    1. never two workers on one physical core; its SMT siblings stay empty
- *    2. control threads stay off the workers' cores; only a machine without a spare core breaks this (warning)
- *    3. near the card: another node is used only when the card's node has too few free cores (warning)
+ *    2. control threads stay off the workers' cores; only a machine without a spare core breaks
+ *       this (warning)
+ *    3. near the card: another node is used only when the card's node has too few free cores
+ *       (warning)
  *    4. a lane stays on one node, and within one L3 cache, if any has room for it
  *    5. the core of PU 0, where the kernel keeps its chores, is taken last
  *
@@ -15,8 +19,9 @@
  *
  * Memory: the caller's struct placement; nothing of the topology or request is kept. Threads: any.
  * Time: none; the same input gives the same plan.
- * Limits: PLACEMENT_LANE_MAX lanes over all replicas; PLACEMENT_WORKER_MAX workers: EAL as packaged knows 128 lcores,
- * and one is the main lcore. Refusals: placement_refusals.def; what had to be accepted: placement_warnings.def.
+ * Limits: PLACEMENT_LANE_MAX lanes over all replicas; PLACEMENT_WORKER_MAX workers: EAL as packaged
+ * knows 128 lcores, and one is the main lcore. Refusals: placement_refusals.def; what had to be
+ * accepted: placement_warnings.def.
  * Cost: workers times cores; at start only.
  */
 #ifndef NUMA_PLACEMENT_H
@@ -106,11 +111,12 @@ uint32_t placement_lane_of(const struct placement *plan, uint32_t replica, uint3
 /* EAL's id of the lcore that runs a worker; 0 is the main lcore, which does control. */
 uint32_t placement_lcore_of(uint32_t worker);
 
-/* Writes the value of EAL's --lcores, such as "0@(0,1),1@2,2@4", and returns its length. 0: a foreign topology, or
- * `bytes` are too few (PLACEMENT_LCORES_MAX never are). */
+/* Writes the value of EAL's --lcores, such as "0@(0,1),1@2,2@4", and returns its length. 0: a
+ * foreign topology, or `bytes` are too few (PLACEMENT_LCORES_MAX never are). */
 size_t placement_lcores(const struct placement *plan, char *text, size_t bytes);
 
-/* Draws nodes, cores and who works where, then the lanes and the warnings. The plan was built from `topology`. */
+/* Draws nodes, cores and who works where, then the lanes and the warnings. The plan was built from
+ * `topology`. */
 void placement_draw(const struct placement *plan, const struct topology *topology, FILE *out);
 
 const char *placement_room_name(enum placement_room room);

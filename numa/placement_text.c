@@ -82,7 +82,8 @@ static bool is_fused(const struct placement_lane *lane)
     return true;
 }
 
-/* A lane that runs here as a whole is one word; of a split one, the rooms are named that run here. */
+/* A lane that runs here as a whole is one word; of a split one, the rooms are named that run
+ * here. */
 static void roles_draw(const struct placement *plan, uint32_t worker, FILE *out)
 {
     (void)fprintf(out, "lcore %u ", placement_lcore_of(worker));

@@ -1,18 +1,20 @@
 /* topology.h: the machine as a plain table: nodes, cores, processing units (PUs), network cards.
  *
- * Shape: hwloc is asked once and its answer copied into arrays in hwloc's order, so that PUs of a core, cores of
- * an L3 cache, and L3 caches of a package are neighbours. Everything refers to everything by index; OS numbers
- * are kept beside. topology.c is the only file that includes hwloc.
+ * Shape: hwloc is asked once and its answer copied into arrays in hwloc's order, so that PUs of a
+ * core, cores of an L3 cache, and L3 caches of a package are neighbours. Everything refers to
+ * everything by index; OS numbers are kept beside. topology.c is the only file that includes hwloc.
  *
- *    machine ─► node (memory) ─► core (package, l3, node) ─► PU (OS index: what a thread is pinned to)
+ *    machine ─► node (memory) ─► core (package, l3, node) ─► PU (OS index: threads' pins)
  *            └► nic (PCI address, node)
  *
- * Memory: the caller's struct topology, about 50 KiB; hwloc's handle is kept until topology_fini for binding.
+ * Memory: the caller's struct topology, about 50 KiB; hwloc's handle is kept until topology_fini
+ * for binding.
  * Threads: one writer at start, then read only. Time: none.
- * Limits: TOPOLOGY_*_MAX below: a two-socket machine of today four times over. This machine is cut down to what the
- * cgroup and the affinity of the process leave.
- * Refusals: topology_refusals.def. An XML file is the operator's own and trusted: hwloc refuses nonsense, but some
- * files that lack attributes crash it (seen with 2.9). Cost: hwloc's discovery, tens of milliseconds; not measured.
+ * Limits: TOPOLOGY_*_MAX below: a two-socket machine of today four times over. This machine is cut
+ * down to what the cgroup and the affinity of the process leave.
+ * Refusals: topology_refusals.def. An XML file is the operator's own and trusted: hwloc refuses
+ * nonsense, but some files that lack attributes crash it (seen with 2.9). Cost: hwloc's discovery,
+ * tens of milliseconds; not measured.
  */
 #ifndef NUMA_TOPOLOGY_H
 #define NUMA_TOPOLOGY_H
@@ -70,15 +72,16 @@ enum topology_refusal {
     TOPOLOGY_REFUSAL_COUNT
 };
 
-/* NULL reads this machine; text with a '/' or ending in ".xml" names a file that lstopo wrote; other text is a
- * synthetic description. After a refusal there is nothing to give back. */
+/* NULL reads this machine; text with a '/' or ending in ".xml" names a file that lstopo wrote;
+ * other text is a synthetic description. After a refusal there is nothing to give back. */
 CHECK_RESULT enum topology_refusal topology_init(struct topology *topology, const char *text);
 void topology_fini(struct topology *topology);
 
 /* The index of the card at `address`, with or without its domain ("81:00.0"), or TOPOLOGY_NONE. */
 uint32_t topology_nic_find(const struct topology *topology, const char *address);
 
-/* Asks that pages of [memory, memory + bytes) come from `node`. False: not this machine, or the kernel declined. */
+/* Asks that pages of [memory, memory + bytes) come from `node`. False: not this machine, or the
+ * kernel declined. */
 bool topology_bind_memory(const struct topology *topology, void *memory, size_t bytes,
                           uint32_t node);
 

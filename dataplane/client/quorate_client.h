@@ -74,7 +74,7 @@ struct quorate *quorate_open(const char *const *endpoints, uint32_t count,
 /* What is under way is forgotten, and may still be executed. NULL is fine. */
 void quorate_close(struct quorate *);
 
-/* ---- one at a time -------------------------------------------------------------------------- */
+/* ---- one at a time --------------------------------------------------------------------------- */
 
 /* Each returns when its command is done, refused or out of time. QUORATE_FULL: others of this
  * handle fill the window, poll first. QUORATE_REFUSED may be repeated without thought,
@@ -100,7 +100,7 @@ enum quorate_status quorate_incr(struct quorate *, const void *key, uint32_t key
 enum quorate_status quorate_execute(struct quorate *, const struct wire_command *command,
                                     struct quorate_result *result);
 
-/* ---- many at a time ------------------------------------------------------------------------- */
+/* ---- many at a time -------------------------------------------------------------------------- */
 
 /* Copies the command, and sends it in the next quorate_poll or blocking call. QUORATE_FULL: poll
  * first; QUORATE_BAD_COMMAND: too large or not well formed; otherwise QUORATE_OK, and quorate_poll

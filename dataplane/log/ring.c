@@ -5,8 +5,8 @@ static const struct log_floor *floor_at(const struct log *log, uint64_t number)
     return &log->floor[number & (log->entries_max - 1)];
 }
 
-/* Lowest position needed by entries [index, last] and slots; `from` is the first of the floor queue that is not
- * below `index`. */
+/* Lowest position needed by entries [index, last] and slots; `from` is the first of the floor queue
+ * that is not below `index`. */
 static uint64_t lowest_needed(const struct log *log, uint64_t index, uint64_t last, uint64_t from)
 {
     uint64_t lowest = LOG_NO_POSITION;
@@ -69,7 +69,8 @@ static void forget_below(struct log *log, uint64_t first, uint64_t end)
     while (log->floor_front < log->floor_back && floor_at(log, log->floor_front)->index < first)
         log->floor_front++;
     log->tail = min_u64(lowest_needed(log, first, log->last, log->floor_front), end);
-    /* An exchange, so that no byte of the forgotten is overwritten before readers can see that it is. */
+    /* An exchange, so that no byte of the forgotten is overwritten before readers can see that it
+     * is. */
     (void)__atomic_exchange_n(&log->first, first, __ATOMIC_ACQ_REL);
 }
 
@@ -106,8 +107,8 @@ void log_truncate(struct log *log, uint64_t last)
         return;
     __atomic_store_n(&log->last, last, __ATOMIC_RELEASE);
     (void)__atomic_add_fetch(&log->truncations, 1, __ATOMIC_ACQ_REL);
-    /* The lowest of the cut ones may have hidden a kept one that lies above it: it stays, in the name of the
-     * last kept entry. */
+    /* The lowest of the cut ones may have hidden a kept one that lies above it: it stays, in the
+     * name of the last kept entry. */
     uint64_t cut = log->floor_back;
     while (cut > log->floor_front && floor_at(log, cut - 1)->index > last)
         cut--;

@@ -1,9 +1,11 @@
 /* ring.h: the inside of a log: positions, the index ring, and what the oldest needed byte is.
  *
- * Shape: a position counts bytes ever placed, so it never wraps; its low bits are the place in the ring. Records
- *   of rising index lie at rising positions, but for adopted ones: those lie where their slot was reserved.
- *   `floor` therefore keeps, for adopted entries alone, the running minimum that a sliding window needs: a queue
- *   of (index, position) with both rising, whose front is the lowest position still to be kept.
+ * Shape: a position counts bytes ever placed, so it never wraps; its low bits are the place in the
+ *   ring. Records of rising index lie at rising positions, but for adopted ones: those lie where
+ *   their slot was reserved.
+ *   `floor` therefore keeps, for adopted entries alone, the running minimum that a sliding window
+ *   needs: a queue of (index, position) with both rising, whose front is the lowest position still
+ *   to be kept.
  *
  *   index ring cell: position of the record (8-aligned), low bit: it was adopted
  *
@@ -55,14 +57,17 @@ struct log {
     struct log_slot slot[LOG_SLOTS_MAX]; /* by rising position */
 };
 
-/* Where `bytes` for `count` entries behind entry `last` would go; false: no room. Changes nothing. */
+/* Where `bytes` for `count` entries behind entry `last` would go; false: no room. Changes
+ * nothing. */
 bool log_find_room(const struct log *, uint64_t last, uint32_t count, uint64_t bytes,
                    uint64_t *start);
 
-/* Lowest position that is still needed, by entries that are not released or by slots; LOG_NO_POSITION: none. */
+/* Lowest position that is still needed, by entries that are not released or by slots;
+ * LOG_NO_POSITION: none. */
 uint64_t log_lowest_needed(const struct log *);
 
-/* Makes the room that log_find_room found: forgets released entries until it is free, moves the head. */
+/* Makes the room that log_find_room found: forgets released entries until it is free, moves the
+ * head. */
 void log_take_room(struct log *, uint32_t count, uint64_t bytes, uint64_t start);
 
 /* Forgets released indexes until `count` more behind the last fit the index ring. */
@@ -74,8 +79,9 @@ void log_truncate(struct log *, uint64_t last);
 /* Index `index` = last + 1 is the record at `position`. */
 void log_publish(struct log *, uint64_t index, uint64_t position, bool adopted);
 
-/* Where the head stands when entries above `last` are gone: where it was, or, with more than half of the ring in use,
- * behind the last needed byte. A function of what is needed, so that log_fits promises for the truncation to come. */
+/* Where the head stands when entries above `last` are gone: where it was, or, with more than half
+ * of the ring in use, behind the last needed byte. A function of what is needed, so that log_fits
+ * promises for the truncation to come. */
 uint64_t log_head_without(const struct log *, uint64_t last);
 
 static inline struct wire_entry *log_record(const struct log *log, uint64_t position)

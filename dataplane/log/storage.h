@@ -1,9 +1,12 @@
-/* storage.h: where promises become durable. The persist room submits, the backend says up to which number.
+/* storage.h: where promises become durable. The persist room submits, the backend says up to which
+ * number.
  *
- * Shape: one storage per lane, shared by its groups; numbers rise and never repeat. The `volatile` backend has
- * stored everything at once and says aloud that it has stored nothing. The simulator links its own.
+ * Shape: one storage per lane, shared by its groups; numbers rise and never repeat. The `volatile`
+ * backend has stored everything at once and says aloud that it has stored nothing. The simulator
+ * links its own.
  * Memory: the caller's region. Threads: the persist room's core. Time: none.
- * Limits: none of its own. Refusals: storage_failed is fail-stop: no vote leaves again. Cost: volatile: O(1).
+ * Limits: none of its own. Refusals: storage_failed is fail-stop: no vote leaves again. Cost:
+ * volatile: O(1).
  */
 #ifndef DATAPLANE_LOG_STORAGE_H
 #define DATAPLANE_LOG_STORAGE_H

@@ -1,4 +1,5 @@
-/* admin.c: answers that only the node has: status as JSON, and the one bootstrap. Runs on the edge's thread. */
+/* admin.c: answers that only the node has: status as JSON, and the one bootstrap. Runs on the
+ * edge's thread. */
 #include "dataplane/node/internal.h"
 
 #include <jansson.h>
@@ -132,7 +133,8 @@ static bool say(json_t *json, char *text, uint32_t capacity)
     return true;
 }
 
-/* "cluster-hex id=incarnation-hex,id=incarnation-hex,..." Returns how many members; 0: not well formed. */
+/* "cluster-hex id=incarnation-hex,id=incarnation-hex,..." Returns how many members; 0: not well
+ * formed. */
 static uint32_t parse_members(const char *text, uint64_t *cluster, uint16_t *ids,
                               uint64_t *incarnations)
 {
@@ -152,7 +154,8 @@ static uint32_t parse_members(const char *text, uint64_t *cluster, uint16_t *ids
     return *end == '\0' && *cluster != 0 ? count : 0;
 }
 
-/* A list of other members than the configuration file's would found a cluster beside the real one. */
+/* A list of other members than the configuration file's would found a cluster beside the real
+ * one. */
 static bool configured(const struct node *node, const uint16_t *ids, uint32_t count)
 {
     bool same = node->config.member_count == count;

@@ -1,20 +1,23 @@
 /* config.h: the INI file of a node: every key, its unit, its limits.
  *
- * Shape: config_load reads the file into a struct host_config and a struct node_config; nothing is started. Several
- * files may describe several nodes of one process; their [host] sections must agree where they speak.
+ * Shape: config_load reads the file into a struct host_config and a struct node_config; nothing is
+ * started. Several files may describe several nodes of one process; their [host] sections must
+ * agree where they speak.
  *
  *   [node]     id = 1            lanes = 1            groups = 1
  *   [cluster]  members = 1@10.1.0.1:7700,2@10.1.0.2:7700,3@10.1.0.3:7700
  *   [port]     name = net_af_packet0,iface=dp0        address = 10.1.0.1/24    udp_port = 7700
  *              mtu = 1500        gateway = 10.1.0.254 capture = /tmp/node1.pcap
- *   [raft]     heartbeat = 20ms  election_timeout = 100ms  election_timeout_max = 200ms   lease_reads = yes
+ *   [raft]     heartbeat = 20ms  election_timeout = 100ms  election_timeout_max = 200ms
+ *              lease_reads = yes
  *   [storage]  durability = volatile    log = 64MiB
  *   [state]    keys = 1048576    bytes = 512MiB       session_ttl = 60s
  *   [resp]     listen = 127.0.0.1:6379  (or: off)
- *   [host]     cores = 1         idle = yield|spin|sleep   huge = auto|none|required   pci = no   eal = ...
+ *   [host]     cores = 1   idle = yield|spin|sleep   huge = auto|none|required  pci = no  eal = ...
  *
  * Memory: strings point into the caller's struct node_file. Threads: none. Time: none.
- * Limits: durations need a unit (us ms s), sizes need one (B KiB MiB GiB). Refusals: one sentence with the line.
+ * Limits: durations need a unit (us ms s), sizes need one (B KiB MiB GiB). Refusals: one sentence
+ * with the line.
  * Cost: start-up only.
  */
 #ifndef DATAPLANE_NODE_CONFIG_H

@@ -1,4 +1,5 @@
-/* control.c: what a node knows of its cluster: bound at bootstrap, kept up by hellos, published as views. */
+/* control.c: what a node knows of its cluster: bound at bootstrap, kept up by hellos, published as
+ * views. */
 #include "dataplane/node/internal.h"
 
 #include "crypto/digest/digest.h"

@@ -36,7 +36,8 @@ static uint32_t poll_seats(struct core *core)
     return work;
 }
 
-/* A core that is shared must let go at once; an own core may spin, but not for ever beside somebody else. */
+/* A core that is shared must let go at once; an own core may spin, but not for ever beside somebody
+ * else. */
 static void rest(struct core *core, uint32_t idle_turns)
 {
     if (core->idle == IDLE_SPIN)

@@ -1,12 +1,13 @@
 /* host.h: what is global to a process: EAL, polling cores, RCU registration, nodes by name.
  *
- * Shape: host_start brings up EAL from a placement; nodes are objects inside: several replicas can share a process
- * and even a core (bench, demo, tests), a server has one. The control thread (the caller's) publishes views, moves
- * the grace epoch, and answers the operator.
+ * Shape: host_start brings up EAL from a placement; nodes are objects inside: several replicas can
+ * share a process and even a core (bench, demo, tests), a server has one. The control thread (the
+ * caller's) publishes views, moves the grace epoch, and answers the operator.
  *
  *   host_start ─► host_node_add × n ─► host_bootstrap ─► ... host_node_kill ... ─► host_stop
  *
- * Memory: reserved on the placement's NUMA nodes, carved, sealed by host_seal; polling starts with it.
+ * Memory: reserved on the placement's NUMA nodes, carved, sealed by host_seal; polling starts with
+ * it.
  * Threads: all calls from the control thread, but for those marked "any". Time: the machine's.
  * Limits: HOST_NODES_MAX nodes, HOST_CORES_MAX polling cores.
  * Refusals: an error sentence that says the mend. Cost: start-up about 0.3 s.
@@ -90,19 +91,22 @@ void host_draw_placement(const struct host *, FILE *out);
 /* Starts polling: no allocation on a polling core from here on. */
 bool host_run(struct host *, char error[HOST_ERROR_MAX]);
 
-/* The first configuration of a cluster that lives in this process: binds (id, incarnation) of the given nodes. */
+/* The first configuration of a cluster that lives in this process: binds (id, incarnation) of the
+ * given nodes. */
 bool host_bootstrap(struct host *, struct node *const *nodes, uint32_t count,
                     char error[HOST_ERROR_MAX]);
 
-/* A crash: stops polling it, detaches its port, forgets its memory unflushed, returns its frames. */
+/* A crash: stops polling it, detaches its port, forgets its memory unflushed, returns its
+ * frames. */
 void host_node_kill(struct host *, struct node *);
 
-/* Publishes pending views, moves the grace epoch, expires neighbours: once per millisecond at least. Returns after
- * about `slice_ns`; sleeps in between. */
+/* Publishes pending views, moves the grace epoch, expires neighbours: once per millisecond at
+ * least. Returns after about `slice_ns`; sleeps in between. */
 void host_control(struct host *, uint64_t slice_ns);
 void host_stop(struct host *);
 
-/* CPU nanoseconds burnt so far by every thread of the servers: polling cores, control, edges, killed nodes' too. */
+/* CPU nanoseconds burnt so far by every thread of the servers: polling cores, control, edges,
+ * killed nodes' too. */
 uint64_t host_server_cpu_ns(const struct host *);
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
@@ -121,11 +125,13 @@ uint32_t node_group_of_key(const struct node *, const uint8_t *key,
                            uint32_t key_bytes); /* Redis slot and hash tag */
 const struct node_config *node_configuration(const struct node *);
 
-/* ---- load generators inside the process ------------------------------------------------------- */
+/* ---- load generators inside the process ------------------------------------------------------ */
 
-/* A ring port of its own on the wire, for a client core. ip is assigned. NULL: error. Before host_run. */
+/* A ring port of its own on the wire, for a client core. ip is assigned. NULL: error. Before
+ * host_run. */
 struct port_queue *host_client_port(struct host *, char error[HOST_ERROR_MAX]);
-/* Runs fn(argument) on client core `index` until it returns; registered as an RCU reader. After host_run. */
+/* Runs fn(argument) on client core `index` until it returns; registered as an RCU reader. After
+ * host_run. */
 bool host_client_launch(struct host *, uint32_t index, int (*fn)(void *), void *argument);
 void host_client_wait(struct host *, uint32_t index);
 /* Where a node's group is reached from a client: for frame.peer. Any thread. */

@@ -14,8 +14,8 @@
 
 #define CORE_SEATS_MAX 64u
 #define HOST_PORTS_MAX (HOST_NODES_MAX + HOST_CORES_MAX)
-/* Where there is no core to spare, control takes its time from a polling core or a client: seldom, so. What is
- * replaced in the state waits for two of these. */
+/* Where there is no core to spare, control takes its time from a polling core or a client: seldom,
+ * so. What is replaced in the state waits for two of these. */
 #define HOST_CONTROL_NS 5000000u
 #define DUCT_FRAMES     1024u
 #define ALL_ROOMS       ((1u << ROOM_COUNT) - 1)

@@ -1,5 +1,6 @@
-/* admit: which commands of a client enter the log, and what the others are told. Exactly once rests on apply; here
- * only what could not be executed anyway is kept out, so that retries do not fill the log. */
+/* admit: which commands of a client enter the log, and what the others are told. Exactly once rests
+ * on apply; here only what could not be executed anyway is kept out, so that retries do not fill
+ * the log. */
 #include "dataplane/pipeline/internal.h"
 
 void order_refuse(struct lane *lane, struct group *group, const struct asker *asker,
@@ -73,8 +74,8 @@ static void refuse_busy(struct lane *lane, struct group *group, const struct ask
     struct admission *admission = &group->admissions[asker->session % SESSIONS_MAX];
     if (admission->session != asker->session || admission->next <= asker->sequence)
         return;
-    /* A retry of what is applied took no number when it was admitted, so it gives none back: the numbers between it
-     * and `next` are in the log, and nobody will send them again. */
+    /* A retry of what is applied took no number when it was admitted, so it gives none back: the
+     * numbers between it and `next` are in the log, and nobody will send them again. */
     if (asker->sequence >= state_session_next(group->state, asker->session))
         admission->next = asker->sequence;
 }
@@ -115,7 +116,7 @@ static enum wire_status admit_sequence(struct lane *lane, struct group *group,
         return WIRE_DONE;
     }
     if (asker->sequence < applied_next)
-        return WIRE_DONE; /* apply answers it from the cache, at a place in the log like any other */
+        return WIRE_DONE; /* apply answers it from the cache, at a place in the log */
     if (asker->sequence < admission->next) {
         count_event(lane, LANE_CLIENT_DUPLICATE);
         return WIRE_STATUS_COUNT;
@@ -145,7 +146,8 @@ static void admit_read(struct lane *lane, struct group *group, const struct aske
     doorway_publish(group->reads);
 }
 
-/* Decides about one command. True: *item is to be proposed; false: it has been answered, or will be. */
+/* Decides about one command. True: *item is to be proposed; false: it has been answered, or will
+ * be. */
 static bool admit_command(struct lane *lane, struct group *group, struct item *item)
 {
     struct wire_command command;
@@ -234,8 +236,8 @@ void order_request(struct lane *lane, const struct arrival *arrival,
         flush_batch(lane, group, &batch);
 }
 
-/* The command has been put together in a reserved slot of the log and becomes an entry where it lies. False: it did
- * not, the slot is free again. */
+/* The command has been put together in a reserved slot of the log and becomes an entry where it
+ * lies. False: it did not, the slot is free again. */
 bool order_request_in_place(struct lane *lane, const struct arrival *arrival,
                             const struct wire_request *request, uint8_t *memory)
 {
@@ -256,7 +258,8 @@ bool order_request_in_place(struct lane *lane, const struct arrival *arrival,
         return false;
     }
     (void)order_entry_time_ms(lane, group);
-    /* An entry header is shorter than what precedes the body in a request, so it may lie over that. */
+    /* An entry header is shorter than what precedes the body in a request, so it may lie over
+     * that. */
     uint32_t offset = (uint32_t)(item.body - memory) - WIRE_ENTRY_BYTES;
     struct wire_entry *entry = (void *)(memory + offset);
     entry->body_bytes = item.body_bytes;

@@ -74,7 +74,8 @@ static bool apply_span(struct lane *lane, const struct work *work, uint32_t *app
     return true;
 }
 
-/* What entries will need when they are committed; one that has been replaced meanwhile is not found. */
+/* What entries will need when they are committed; one that has been replaced meanwhile is not
+ * found. */
 static uint32_t look_ahead(struct lane *lane, const struct work *work)
 {
     struct group *group = &lane->group[work->slot];

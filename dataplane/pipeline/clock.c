@@ -32,7 +32,8 @@ static bool counter_is_trusted(void)
     return __get_cpuid(CPUID_POWER, &a, &b, &c, &d) != 0 && (d & CPUID_TSC_CONSTANT) != 0;
 }
 
-/* How many nanoseconds a tick took since the last anchor; 0: can not be told. A shorter stretch would be too coarse. */
+/* How many nanoseconds a tick took since the last anchor; 0: can not be told. A shorter stretch
+ * would be too coarse. */
 static uint64_t rate_of(uint64_t ns, uint64_t ticks)
 {
     if (ns < ANCHOR_NS || ns > STRETCH_NS_MAX || ticks == 0 || ticks >> 32 != 0)

@@ -1,5 +1,5 @@
-/* cut: answers that outgrow a frame leave in pieces, at a pace that the receive buffers of kernels can take, while
- * apply goes on with other work. */
+/* cut: answers that outgrow a frame leave in pieces, at a pace that the receive buffers of kernels
+ * can take, while apply goes on with other work. */
 #include "dataplane/pipeline/internal.h"
 
 #define PIECES_PER_BURST 32u

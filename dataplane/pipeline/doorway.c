@@ -62,8 +62,9 @@ void *doorway_reserve(struct doorway *doorway, uint32_t bytes)
     ENSURE(span <= doorway->capacity / 8);
     uint32_t offset = (uint32_t)doorway->head & (doorway->capacity - 1);
     uint32_t to_end = doorway->capacity - offset;
-    /* An empty ring restarts at its beginning, where the lines are warm. What it skips counts as used until the
-     * reader has passed: an eighth behind it is still free then, which is all that doorway_fits promises. */
+    /* An empty ring restarts at its beginning, where the lines are warm. What it skips counts as
+     * used until the reader has passed: an eighth behind it is still free then, which is all that
+     * doorway_fits promises. */
     bool restart =
         offset >= doorway->capacity / 8 &&
         atomic_load_explicit(&doorway->given_back, memory_order_acquire) == doorway->head;

@@ -1,18 +1,20 @@
 /* doorway.h: one writer, one reader, records of any size, written and read in place.
  *
- * Shape: a byte ring between two rooms. The writer reserves, fills, and publishes a whole burst with one store; the
- * reader walks what is published and gives it all back with one store. A record never wraps: where it would, a skip
- * is left and it starts at the beginning. A writer that finds the ring empty starts at the beginning too, so that a
- * doorway between fused rooms stays in the first lines of the cache.
+ * Shape: a byte ring between two rooms. The writer reserves, fills, and publishes a whole burst
+ * with one store; the reader walks what is published and gives it all back with one store. A record
+ * never wraps: where it would, a skip is left and it starts at the beginning. A writer that finds
+ * the ring empty starts at the beginning too, so that a doorway between fused rooms stays in the
+ * first lines of the cache.
  *
  *   writer: reserve ─ fill ─ reserve ─ fill ─ publish        reader: next ─ use ─ next ─ use ─ done
  *
- * Memory: the caller's region, doorway_footprint bytes. A record is valid from next to done. Threads: one writer, one
- *   reader, on one core or two; fused and split rooms use it alike, so who polls a room changes no byte.
+ * Memory: the caller's region, doorway_footprint bytes. A record is valid from next to done.
+ *   Threads: one writer, one reader, on one core or two; fused and split rooms use it alike, so who
+ *   polls a room changes no byte.
  * Time: none. Limits: capacity a power of two; one record, and one question to doorway_fits,
  *   at most an eighth of it.
- * Refusals: reserve returns NULL when there is no room: the room takes no more input. Cost: no atomic
- *   read-modify-write; measured: not measured.
+ * Refusals: reserve returns NULL when there is no room: the room takes no more input. Cost: no
+ *   atomic read-modify-write; measured: not measured.
  */
 #ifndef DATAPLANE_PIPELINE_DOORWAY_H
 #define DATAPLANE_PIPELINE_DOORWAY_H

@@ -1,8 +1,9 @@
-/* entries.c: log time, and the entries that a leader proposes by itself: the no-op of its term, and time. */
+/* entries.c: log time, and the entries that a leader proposes by itself: the no-op of its term, and
+ * time. */
 #include "dataplane/pipeline/internal.h"
 
-/* The time that an entry would bear now: the wall clock, but never back, and never further ahead of what has passed
- * since the term began than a wrong wall clock is allowed to move it. */
+/* The time that an entry would bear now: the wall clock, but never back, and never further ahead of
+ * what has passed since the term began than a wrong wall clock is allowed to move it. */
 static uint64_t log_time_now_ms(const struct lane *lane, struct group *group)
 {
     struct log_clock *time = &group->time;
@@ -48,7 +49,8 @@ void order_noop(struct lane *lane, struct group *group)
         propose_own(lane, group, WIRE_ENTRY_NOOP);
 }
 
-/* Keys expire by log time alone, so time has to enter the log while a key is due and nothing else is proposed. */
+/* Keys expire by log time alone, so time has to enter the log while a key is due and nothing else
+ * is proposed. */
 void order_time(struct lane *lane, struct group *group)
 {
     if (!raft_leader_ready(group->raft) || raft_last_index(group->raft) != group->applied_told)

@@ -1,5 +1,5 @@
-/* forward.c: what is not for this lane's machines: requests of a local edge go to the leader, the answers come home
- * to the edge, hellos go to the control thread. */
+/* forward.c: what is not for this lane's machines: requests of a local edge go to the leader, the
+ * answers come home to the edge, hellos go to the control thread. */
 #include "dataplane/pipeline/internal.h"
 
 /* The message as it lay in its frame, header and padding included. */

@@ -1,4 +1,5 @@
-/* hello.c: tells every member once a second, and at once after a change, where this node's lanes receive. */
+/* hello.c: tells every member once a second, and at once after a change, where this node's lanes
+ * receive. */
 #include "dataplane/pipeline/internal.h"
 
 static void describe(const struct view_member *self, const struct view_member *to,

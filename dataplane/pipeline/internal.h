@@ -1,7 +1,8 @@
 /* internal.h: the furniture that the rooms of one lane share. For this folder alone.
  *
- * Shape: each room owns one struct below and touches no other's; what passes between rooms are the records at the
- * end, through doorways, and the windows, each with one writer. Memory, threads, limits: see lane.h.
+ * Shape: each room owns one struct below and touches no other's; what passes between rooms are the
+ * records at the end, through doorways, and the windows, each with one writer. Memory, threads,
+ * limits: see lane.h.
  */
 #ifndef DATAPLANE_PIPELINE_INTERNAL_H
 #define DATAPLANE_PIPELINE_INTERNAL_H
@@ -83,7 +84,7 @@ struct lane_hello {
     struct wire_hello hello;
 };
 
-/* ---- records that pass through doorways ------------------------------------------------------- */
+/* ---- records that pass through doorways ------------------------------------------------------ */
 
 /* open -> order: one message; the frame that holds it follows as FRAME_DONE. */
 enum arrival_kind { ARRIVAL_MESSAGE = 1, ARRIVAL_FRAME_DONE };
@@ -157,7 +158,7 @@ struct parcel {
     } as;
 };
 
-/* ---- rooms ------------------------------------------------------------------------------------ */
+/* ---- rooms ----------------------------------------------------------------------------------- */
 
 struct open_room {
     struct replay_window window[VIEW_MEMBERS_MAX][WIRE_LANES_MAX];
@@ -277,7 +278,7 @@ struct lane {
     uint64_t counter[LANE_EVENT_COUNT];
 };
 
-/* ---- rooms, in the order of the corridor; each returns how much it did ------------------------- */
+/* ---- rooms, in the order of the corridor; each returns how much it did ----------------------- */
 uint32_t lane_rx_poll(struct lane *);
 uint32_t lane_open_poll(struct lane *);
 uint32_t lane_order_poll(struct lane *);
@@ -286,12 +287,13 @@ uint32_t lane_apply_poll(struct lane *);
 uint32_t lane_seal_poll(struct lane *);
 uint32_t lane_tx_poll(struct lane *);
 
-/* ---- order's parts ----------------------------------------------------------------------------- */
+/* ---- order's parts --------------------------------------------------------------------------- */
 
 /* First use of a group in a turn: tells its machine the time and what was applied. */
 void order_touch(struct lane *, uint32_t slot);
 bool order_has_room(struct lane *);
-/* Pulls everything the machine has to say and hands it on. False: a doorway is full, again next turn. */
+/* Pulls everything the machine has to say and hands it on. False: a doorway is full, again next
+ * turn. */
 bool order_ready(struct lane *, uint32_t slot);
 
 void order_raft(struct lane *, const struct arrival *arrival);
@@ -318,7 +320,7 @@ uint64_t order_entry_time_ms(struct lane *, struct group *);
 void order_noop(struct lane *, struct group *);
 void order_time(struct lane *, struct group *);
 
-/* ---- apply's parts ----------------------------------------------------------------------------- */
+/* ---- apply's parts --------------------------------------------------------------------------- */
 bool apply_replies_fit(struct lane *);
 /* May something be executed whose answer outgrows a frame? */
 bool cut_has_room(const struct lane *);
@@ -327,7 +329,7 @@ void cut_begin(struct lane *, uint16_t group, const struct asker *asker,
 /* Goes on with what was begun. Returns how many pieces went to seal. */
 uint32_t cut_on(struct lane *);
 
-/* ---- seal's parts ------------------------------------------------------------------------------ */
+/* ---- seal's parts ---------------------------------------------------------------------------- */
 /* An open frame with room for `bytes` more; NULL: no frame, or nowhere to send to. */
 struct outgoing *seal_to_member(struct lane *, uint16_t member, uint16_t group, uint32_t bytes);
 struct outgoing *seal_to_client(struct lane *, const struct endpoint *peer, uint32_t bytes);

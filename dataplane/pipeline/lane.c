@@ -13,7 +13,8 @@ const char *lane_room_name(enum lane_room room)
     return room_name[room];
 }
 
-/* Doorway sizes. doorway_fits and records may use an eighth: each line says what that eighth must hold. */
+/* Doorway sizes. doorway_fits and records may use an eighth: each line says what that eighth must
+ * hold. */
 #define ARRIVED_BYTES (512u << 10) /* a burst of the port and of each duct: 9 * 64 frames        */
 #define OPENED_BYTES  (1u << 20)   /* the messages of one 9,000-byte frame                       */
 #define WRITES_BYTES  (64u << 10)
@@ -245,7 +246,8 @@ bool lane_start(struct lane *lane)
 
 void lane_fini(struct lane *lane)
 {
-    /* Empty frames and those that wait in doorways go back; the frames of ducts die with their duct. */
+    /* Empty frames and those that wait in doorways go back; the frames of ducts die with their
+     * duct. */
     port_frame_free(lane->config.queue, lane->seal.stash, lane->seal.stash_count);
     lane->seal.stash_count = 0;
     uint32_t bytes;

@@ -1,22 +1,25 @@
 /* lane.h: one core's pipeline of one node: the corridor that a message walks, room after room.
  *
- * Shape: rooms are functions, joined by doorways (doorway.h); a fused lane polls them in this order on one core, a
- * split one polls stages of them on several. Knowledge flows back through windows only: stored seq, applied index,
- * bytes sealed.
+ * Shape: rooms are functions, joined by doorways (doorway.h); a fused lane polls them in this order
+ * on one core, a split one polls stages of them on several. Knowledge flows back through windows
+ * only: stored seq, applied index, bytes sealed.
  *
- *   port, ducts ─► rx ─► open ─► [verify] ─► order(+append) ─┬─► persist ── stored seq ──► order, seal
+ *   port, ducts ─► rx ─► open ─► [verify] ─► order(+append) ─┬─► persist ── stored ──► order, seal
  *                                                            ├─► apply ── replies ──┐
- *                                                            └─► seal ◄─────────────┘ ─► tx ─► port, ducts
+ *                                                            └─► seal ◄─────────────┘ ─► tx ─► port
  *
- *   A lane serves the groups g with g % lane_count == lane index. Until the view bears a cluster (bootstrap), it
- *   answers clients with NOT_LEADER and refuses members. verify is a room without furniture until messages carry
- *   signatures.
+ *   A lane serves the groups g with g % lane_count == lane index. Until the view bears a cluster
+ *   (bootstrap), it answers clients with NOT_LEADER and refuses members. verify is a room without
+ *   furniture until messages carry signatures.
  *
- * Memory: one flat region, lane_footprint bytes; queue, ducts and view cell are lent for the lane's life. lane_init
- *   allocates nothing; lane_fini returns every frame it holds. Threads: each room on one core at a time; the reading
- *   calls at the end from any thread. Time: clock_read, once per turn, after rx. Chance: config.seed.
+ * Memory: one flat region, lane_footprint bytes; queue, ducts and view cell are lent for the lane's
+ *   life. lane_init allocates nothing; lane_fini returns every frame it holds. Threads: each room
+ *   on one core at a time; the reading
+ *   calls at the end from any thread. Time: clock_read, once per turn, after rx. Chance:
+ *   config.seed.
  * Limits: LANE_GROUPS_MAX groups, LANE_DUCTS_MAX ducts; burst LANE_BURST; the config's sizes.
- * Refusals: lane_events.def, beside those of wire, raft, state and port. Cost: measured per room, see lane_rooms.
+ * Refusals: lane_events.def, beside those of wire, raft, state and port. Cost: measured per room,
+ * see lane_rooms.
  */
 #ifndef DATAPLANE_PIPELINE_LANE_H
 #define DATAPLANE_PIPELINE_LANE_H
@@ -91,13 +94,14 @@ struct lane_config {
     void *recover_domain;
 };
 
-/* 0: not acceptable. The first *steady_bytes (may be NULL) are used from the start and worth being populated; the
- * rest are tables whose pages come with their keys. */
+/* 0: not acceptable. The first *steady_bytes (may be NULL) are used from the start and worth being
+ * populated; the rest are tables whose pages come with their keys. */
 size_t lane_footprint(const struct lane_config *config, size_t *steady_bytes);
 struct lane *lane_init(void *memory, const struct lane_config *config);
 void lane_fini(struct lane *);
 
-/* One turn of all rooms. Returns how much work was found; 0: idle turn. The caller reports quiescence. */
+/* One turn of all rooms. Returns how much work was found; 0: idle turn. The caller reports
+ * quiescence. */
 uint32_t lane_poll(struct lane *);
 
 /* The same, room by room, for a split lane: order of calls does not matter, only who calls. */
@@ -106,7 +110,8 @@ uint32_t lane_room_poll(struct lane *, enum lane_room room);
 /* When the lane next has something to do by itself (virtual time skips to it). Owner. */
 uint64_t lane_wake_ns(const struct lane *);
 
-/* Hellos of other members, for the control thread, which publishes what they say. False: no more. */
+/* Hellos of other members, for the control thread, which publishes what they say. False: no
+ * more. */
 bool lane_next_hello(struct lane *lane, uint16_t *from, struct wire_hello *hello);
 
 /* ---- looks, from any thread ------------------------------------------------------------------ */
@@ -132,8 +137,9 @@ struct lane_group_status {
 /* Consistent copy, at most a millisecond old (seqlock). False: no such group on this lane. */
 bool lane_group_status(const struct lane *, uint16_t group, struct lane_group_status *status);
 
-/* Hash of a configuration that members were heard to vote under while this node was in none; 0: silence. A node that
- * hears one lost its log, and must not be bootstrapped into another. Any thread. */
+/* Hash of a configuration that members were heard to vote under while this node was in none; 0:
+ * silence. A node that hears one lost its log, and must not be bootstrapped into another. Any
+ * thread. */
 uint64_t lane_heard_configuration(const struct lane *);
 
 struct lane_room_meter {
@@ -149,7 +155,8 @@ void lane_raft_counters(const struct lane *,
                         uint64_t counters[RAFT_EVENT_COUNT]); /* sum over groups */
 void lane_wire_counters(const struct lane *, uint64_t counters[WIRE_REFUSAL_COUNT]);
 
-/* The group's state for lock-free reads by registered readers (edge, tests); NULL: not on this lane. */
+/* The group's state for lock-free reads by registered readers (edge, tests); NULL: not on this
+ * lane. */
 const struct state *lane_state(const struct lane *, uint16_t group);
 
 /* Log entries still in memory, for checkers in the simulator. Owner or stopped lane only. */

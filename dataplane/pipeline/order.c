@@ -1,5 +1,5 @@
-/* order: the only fork. Steps the machines with what arrived; append copies entries into the log here, where the
- * frame still is. */
+/* order: the only fork. Steps the machines with what arrived; append copies entries into the log
+ * here, where the frame still is. */
 #include "dataplane/pipeline/internal.h"
 
 static void tell_machine(struct group *group)
@@ -90,7 +90,8 @@ void order_raft(struct lane *lane, const struct arrival *arrival)
     (void)step_append(lane, arrival->slot, &input, entries);
 }
 
-/* An entry that came in pieces lies in a reserved slot of the log: the machine's consent makes it the entry. */
+/* An entry that came in pieces lies in a reserved slot of the log: the machine's consent makes it
+ * the entry. */
 bool order_append_in_place(struct lane *lane, uint32_t slot, struct wire_raft *message,
                            uint8_t *memory)
 {

@@ -1,5 +1,5 @@
-/* outgoing.c: the frames that seal has open: one per member and one per client, so that a burst for one receiver
- * leaves in as few frames as it fits in. */
+/* outgoing.c: the frames that seal has open: one per member and one per client, so that a burst for
+ * one receiver leaves in as few frames as it fits in. */
 #include "dataplane/pipeline/internal.h"
 
 static void push_frame(struct lane *lane, struct outgoing *out)

@@ -1,5 +1,5 @@
-/* pieces.c: messages that outgrew a frame are put together in a slot of the log, reserved at the first piece, and
- * become an entry where they lie. */
+/* pieces.c: messages that outgrew a frame are put together in a slot of the log, reserved at the
+ * first piece, and become an entry where they lie. */
 #include "dataplane/pipeline/internal.h"
 
 static void give_back(struct lane *lane, const struct wire_abandoned *abandoned,
@@ -17,7 +17,8 @@ void order_expire_fragments(struct lane *lane)
         give_back(lane, &abandoned, LANE_REASSEMBLY_TIMEOUT);
 }
 
-/* Entries come before messages in pieces: the one that holds up the tail of a full log is given up. */
+/* Entries come before messages in pieces: the one that holds up the tail of a full log is given
+ * up. */
 bool order_log_fits(struct lane *lane, struct group *group, uint32_t count, uint64_t bytes)
 {
     while (!log_fits(group->log, count, bytes)) {

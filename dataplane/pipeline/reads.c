@@ -1,5 +1,5 @@
-/* reads.c: linearizable reads wait here for their ticket (Raft thesis §6.4), then go to apply behind the entries that
- * they must see. */
+/* reads.c: linearizable reads wait here for their ticket (Raft thesis §6.4), then go to apply
+ * behind the entries that they must see. */
 #include "dataplane/pipeline/internal.h"
 
 static void hand_read(struct lane *lane, uint32_t slot, const struct waiting_read *read)

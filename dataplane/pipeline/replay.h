@@ -1,7 +1,9 @@
-/* replay.h: which frame numbers of one sender have been seen (the sliding window of RFC 4303 §3.4.3).
+/* replay.h: which frame numbers of one sender have been seen (the sliding window of RFC 4303
+ * §3.4.3).
  *
- * Shape: the highest number seen and a bit for each of the REPLAY_WINDOW numbers up to it, in a ring of words that is
- * cleared as the window moves. Memory: the caller's, zeroed. Threads: one owner. Time: none.
+ * Shape: the highest number seen and a bit for each of the REPLAY_WINDOW numbers up to it, in a
+ * ring of words that is cleared as the window moves. Memory: the caller's, zeroed. Threads: one
+ * owner. Time: none.
  * Limits: a frame more than REPLAY_WINDOW - 64 numbers late is refused as if seen. Refusals: false.
  * Cost: one word, mostly; measured: not measured.
  */

@@ -1,5 +1,5 @@
-/* seal: writes what order and apply have to say into frames. A promise is sealed only once storage holds what it
- * rests on. */
+/* seal: writes what order and apply have to say into frames. A promise is sealed only once storage
+ * holds what it rests on. */
 #include "dataplane/pipeline/internal.h"
 
 #define RAFT_MESSAGE_BYTES  (WIRE_MESSAGE_BYTES + 48u)
@@ -13,7 +13,7 @@ static uint64_t stored_now(const struct lane *lane)
 static void retract(struct outgoing *out, const struct wire_writer *before)
 {
     out->writer =
-        *before; /* an empty frame may remain; it is filled by the next message or leaves as it is */
+        *before; /* an empty frame may remain: filled by the next message, or it leaves as it is */
 }
 
 static void seal_raft(struct lane *lane, const struct parcel *parcel)

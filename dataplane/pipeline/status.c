@@ -1,5 +1,5 @@
-/* status.c: what other threads may know of a lane. Groups are copied out under a sequence lock (one writer); meters
- * and counters are single-writer words that are read as they stand. */
+/* status.c: what other threads may know of a lane. Groups are copied out under a sequence lock (one
+ * writer); meters and counters are single-writer words that are read as they stand. */
 #include "dataplane/pipeline/internal.h"
 
 static void fill(const struct lane *lane, const struct group *group,

@@ -1,4 +1,5 @@
-/* Who has our address, who are our neighbours, are you there: ARP (RFC 826, 5227) and ICMP echo (RFC 792). */
+/* Who has our address, who are our neighbours, are you there: ARP (RFC 826, 5227) and ICMP echo
+ * (RFC 792). */
 #include "dataplane/port/checksum.h"
 #include "dataplane/port/internal.h"
 

@@ -1,7 +1,8 @@
 /* checksum.h: the Internet checksum (RFC 1071).
  *
- * Shape: a one's complement sum of 16-bit words in memory order, so it needs no byte swapping: sum the pieces,
- * fold once, store. Only the last piece may have an odd length. Memory, threads, time, refusals: none.
+ * Shape: a one's complement sum of 16-bit words in memory order, so it needs no byte swapping: sum
+ * the pieces, fold once, store. Only the last piece may have an odd length. Memory, threads, time,
+ * refusals: none.
  * Limits: 2^32 bytes. Cost: two additions per 8 bytes; not measured.
  */
 #ifndef DATAPLANE_PORT_CHECKSUM_H

@@ -187,7 +187,8 @@ static bool start_queues(struct port *port, char error[PORT_ERROR_MAX])
     return true;
 }
 
-/* Ours if told so, else the device's, else made from the IPv4 address: virtual drivers may have none. */
+/* Ours if told so, else the device's, else made from the IPv4 address: virtual drivers may have
+ * none. */
 static void settle_mac(struct port *port, const struct port_config *config)
 {
     struct rte_ether_addr own = {0}, wanted;
@@ -237,6 +238,6 @@ void port_device_release(struct port *port)
         (void)rte_eth_dev_stop(port->device);
     if (port->device_exists)
         (void)rte_eth_dev_close(port->device);
-    if (port->device_exists) /* whoever plugged it in: only an unplugged device can be opened again */
+    if (port->device_exists) /* whoever plugged it in: only an unplugged one can be opened again */
         (void)rte_eal_hotplug_remove(port->bus, port->name);
 }

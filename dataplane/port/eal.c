@@ -160,7 +160,8 @@ static bool pages_suffice(const struct port_eal_config *config, char error[PORT_
     return false;
 }
 
-/* Without hugepages EAL's memory is ordinary, and not yet touched: the kernel may still lay large pages under it. */
+/* Without hugepages EAL's memory is ordinary, and not yet touched: the kernel may still lay large
+ * pages under it. */
 static int ask_for_large_pages(const struct rte_memseg_list *list, void *argument)
 {
     (void)argument;

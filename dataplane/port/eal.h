@@ -1,7 +1,8 @@
 /* eal.h: the one place that starts DPDK's environment (EAL) and runs code on its cores.
  *
  * Shape: start once per process, open ports, launch a function per core, wait for it, stop.
- * Memory: EAL's own; three ways to get it, below. Threads: all calls from the thread that called start.
+ * Memory: EAL's own; three ways to get it, below. Threads: all calls from the thread that called
+ * start.
  * Time: none. Limits: once per process: EAL can not be started again after a stop.
  * Refusals: port_eal_start returns false and a sentence that says the mend.
  * Cost: about 0.2 s of CPU to start.
@@ -12,8 +13,8 @@
 #include "dataplane/port/open.h"
 
 enum port_eal_memory {
-    PORT_EAL_NO_HUGE, /* ordinary pages: an ordinary user can, and nothing need be set up      */
-    PORT_EAL_IN_MEMORY, /* hugepages without a hugetlbfs mount, nothing left behind in the file system */
+    PORT_EAL_NO_HUGE,   /* ordinary pages: an ordinary user can, and nothing need be set up      */
+    PORT_EAL_IN_MEMORY, /* hugepages without a hugetlbfs mount, nothing left in the file system */
     PORT_EAL_FULL, /* hugepages from a hugetlbfs mount: other DPDK processes can attach        */
 };
 
@@ -47,7 +48,8 @@ int port_eal_wait(uint32_t core);
 /* Every port is closed and every core has returned. */
 void port_eal_stop(void);
 
-/* Free hugepages of the machine, all sizes and nodes together: what PORT_EAL_IN_MEMORY could get. Before start. */
+/* Free hugepages of the machine, all sizes and nodes together: what PORT_EAL_IN_MEMORY could get.
+ * Before start. */
 uint64_t port_eal_hugepages_free_bytes(void);
 
 #endif

@@ -1,9 +1,11 @@
 /* frame.h: what the rooms see of a packet.
  *
- * Shape: a descriptor, passed by value, of one UDP payload that lies in a buffer of the port. Headers are
- * the port's business: on receive they have been checked and stripped, on send the port writes them.
+ * Shape: a descriptor, passed by value, of one UDP payload that lies in a buffer of the port.
+ * Headers are the port's business: on receive they have been checked and stripped, on send the port
+ * writes them.
  * Memory: the buffer belongs to whoever holds the descriptor; it goes back by port_tx_burst or
- * port_frame_free, exactly once. Threads: one holder at a time; may be handed to another core over a ring.
+ * port_frame_free, exactly once. Threads: one holder at a time; may be handed to another core over
+ * a ring.
  * Time: none. Limits: bytes <= capacity <= 65,507. Refusals: none. Cost: none.
  */
 #ifndef DATAPLANE_PORT_FRAME_H

@@ -1,15 +1,16 @@
 /* internal.h: what the files of this folder share: the insides of a port and of a queue.
  *
- * Shape: a queue owns everything that its lane touches; the port holds what is agreed once and only read later.
+ * Shape: a queue owns everything that its lane touches; the port holds what is agreed once and only
+ * read later.
  *
  *   device queue ──► inspect ─┬─► frames for the lane        wire, device queue, or lane 0's outbox
  *   inbox ────────►           ├─► ARP: learn, answer, tell          ▲
  *     ▲                       ├─► ping: answer ──────────► transmit ┤
  *     │                       └─► another lane's inbox              │
- *     other lanes, ourselves      frames ─► address, checksum ──────┘ (pending: what the device did not take)
+ *     other lanes, ourselves      frames ─► address, checksum ──────┘ (pending: what was not taken)
  *
- * Memory: rte_zmalloc on the port's NUMA node. Threads: as open.h says; static neighbours and the rings are the
- * only things two threads touch. Time, limits, refusals: port.h. Cost: port.h.
+ * Memory: rte_zmalloc on the port's NUMA node. Threads: as open.h says; static neighbours and the
+ * rings are the only things two threads touch. Time, limits, refusals: port.h. Cost: port.h.
  */
 #ifndef DATAPLANE_PORT_INTERNAL_H
 #define DATAPLANE_PORT_INTERNAL_H

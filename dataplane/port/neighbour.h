@@ -1,15 +1,18 @@
 /* neighbour.h: one lane's IPv4 neighbours on the link and their MAC addresses.
  *
- * Shape: a small set-associative table, private to one lane: no lock, no atomic. Every lane hears every ARP packet
- * (answer.c tells the others), so the tables agree within a turn or ask for themselves.
+ * Shape: a small set-associative table, private to one lane: no lock, no atomic. Every lane hears
+ * every ARP packet (answer.c tells the others), so the tables agree within a turn or ask for
+ * themselves.
  *
- *   absent ─ wanted ─► asked ─ answer ─► known ─ FRESH_NS ─► asked again, still used ─ STALE_NS ─► asked
+ *   absent ─ wanted ► asked ─ answer ► known ─ FRESH_NS ─► asked again, in use ─ STALE_NS ─► asked
  *   fixed: set by hand, never overridden, never evicted
  *
- * Memory: inside the queue. Threads: the queue's owner. Time: the caller's now_ns, never earlier than before.
- * Limits: NEIGHBOUR_SETS x NEIGHBOUR_WAYS entries; a full set forgets the entry that was confirmed longest ago.
- *   One question per entry and second.
- * Refusals: an entry is not made where all ways of its set are fixed. Cost: one or two cache lines a look-up.
+ * Memory: inside the queue. Threads: the queue's owner. Time: the caller's now_ns, never earlier
+ * than before.
+ * Limits: NEIGHBOUR_SETS x NEIGHBOUR_WAYS entries; a full set forgets the entry that was confirmed
+ *   longest ago. One question per entry and second.
+ * Refusals: an entry is not made where all ways of its set are fixed. Cost: one or two cache lines
+ * a look-up.
  */
 #ifndef DATAPLANE_PORT_NEIGHBOUR_H
 #define DATAPLANE_PORT_NEIGHBOUR_H
@@ -38,7 +41,8 @@ struct neighbour_table {
 const uint8_t *neighbour_resolve(struct neighbour_table *table, uint32_t ip, uint64_t now_ns,
                                  bool *ask);
 
-/* What an ARP packet says of its sender. Returns whether it was taken. `make`: an absent entry is made, too. */
+/* What an ARP packet says of its sender. Returns whether it was taken. `make`: an absent entry is
+ * made, too. */
 bool neighbour_learn(struct neighbour_table *table, uint32_t ip, const uint8_t mac[6], bool make,
                      uint64_t now_ns);
 

@@ -5,14 +5,16 @@
 #include <rte_mbuf_pool_ops.h>
 
 #define HELD_FRAMES_DEFAULT 1024u
-/* What a frame costs beside its bytes: mbuf, the pool's object header and alignment, its place in the pool's ring. */
+/* What a frame costs beside its bytes: mbuf, the pool's object header and alignment, its place in
+ * the pool's ring. */
 #define FRAME_OVERHEAD_BYTES 288u
-/* What a pool costs beside its frames: itself, and a cache for every core that EAL could ever have. */
+/* What a pool costs beside its frames: itself, and a cache for every core that EAL could ever
+ * have. */
 #define POOL_OVERHEAD_BYTES                                                                        \
     (sizeof(struct rte_mempool) + RTE_MAX_LCORE * sizeof(struct rte_mempool_cache) + 4096)
 
-/* The sum of everybody who can hold a frame of one lane's pool at the same time. `lanes_fed` counts the lanes
- * whose frames come out of this pool: more than one where lane 0 receives for others. */
+/* The sum of everybody who can hold a frame of one lane's pool at the same time. `lanes_fed` counts
+ * the lanes whose frames come out of this pool: more than one where lane 0 receives for others. */
 static uint32_t frames_of_lane(const struct port_config *config, uint32_t rx_descriptors,
                                uint32_t tx_descriptors, uint32_t lanes_fed)
 {
@@ -40,7 +42,8 @@ uint32_t port_pool_frames(const struct port *port, const struct port_config *con
 
 static uint32_t data_bytes(uint32_t mtu)
 {
-    /* Some devices count their buffers in units of 1 KiB, so the smallest room for data is 2 KiB. */
+    /* Some devices count their buffers in units of 1 KiB, so the smallest room for data is 2
+     * KiB. */
     uint32_t bytes = mtu + RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + 2 * RTE_VLAN_HLEN;
     return RTE_PKTMBUF_HEADROOM + (bytes <= 2048 ? 2048 : (uint32_t)round_up(bytes, 1024));
 }
@@ -61,9 +64,10 @@ uint64_t port_memory_bytes(const struct port_config *config)
            sizeof(struct port);
 }
 
-/* As rte_pktmbuf_pool_create, but without hugepages the objects lie back to back. By default each would get a page of
- * its own: twice the memory, and every header in the same few sets of the first-level cache. Objects of such a pool
- * have no IO address, which no device that does DMA can be given: those need hugepages anyway. */
+/* As rte_pktmbuf_pool_create, but without hugepages the objects lie back to back. By default each
+ * would get a page of its own: twice the memory, and every header in the same few sets of the
+ * first-level cache. Objects of such a pool have no IO address, which no device that does DMA can
+ * be given: those need hugepages anyway. */
 static struct rte_mempool *pool_create(const char *name, uint32_t frames, uint32_t room_bytes,
                                        int numa_node)
 {

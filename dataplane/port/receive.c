@@ -91,8 +91,8 @@ static bool udp_checksum_holds(struct port_queue *queue, const struct rte_mbuf *
     uint64_t pseudo_sum = pseudo_header_sum(packet);
     if (LIKELY(checksum_fold(checksum_add(pseudo_sum, &packet->udp, udp_bytes)) == UINT16_MAX))
         return true;
-    /* A kernel that hopes for an offloading NIC leaves the pseudo header's sum alone in the field; between
-     * veth ends no NIC ever completes it, and packet sockets show the frame as it is. */
+    /* A kernel that hopes for an offloading NIC leaves the pseudo header's sum alone in the field;
+     * between veth ends no NIC ever completes it, and packet sockets show the frame as it is. */
     if (queue->port->unfinished_ok && packet->udp.dgram_cksum == checksum_fold(pseudo_sum)) {
         port_count(queue, PORT_UDP_CHECKSUM_UNFINISHED, 1);
         return true;
@@ -170,8 +170,8 @@ static bool join(struct port_queue *queue, struct rte_mbuf *frame)
     return joined;
 }
 
-/* A frame that another core wrote: buffer, headers and the first of the payload are asked for at once. Where the data
- * lies is not read but guessed, as pools lay it out. */
+/* A frame that another core wrote: buffer, headers and the first of the payload are asked for at
+ * once. Where the data lies is not read but guessed, as pools lay it out. */
 static void frame_prefetch(const struct rte_mbuf *buffer)
 {
     const uint8_t *data = (const uint8_t *)(buffer + 1) + RTE_PKTMBUF_HEADROOM;

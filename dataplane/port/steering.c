@@ -1,4 +1,5 @@
-/* How a frame for lane i's UDP port comes to lane i's device queue. Lanes above the last queue share queue 0. */
+/* How a frame for lane i's UDP port comes to lane i's device queue. Lanes above the last queue
+ * share queue 0. */
 #include "dataplane/port/internal.h"
 
 #include <rte_flow.h>
@@ -33,7 +34,8 @@ void port_rss_prepare(struct port *port, const struct rte_eth_dev_info *info,
                                                            .rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_UDP};
 }
 
-/* Entry i of the table names queue i modulo their number; believed once it was read back, the key likewise. */
+/* Entry i of the table names queue i modulo their number; believed once it was read back, the key
+ * likewise. */
 static bool rss_settle(struct port *port)
 {
     struct rte_eth_rss_reta_entry64 table[PORT_RSS_TABLE_MAX / RTE_ETH_RETA_GROUP_SIZE] = {0};

@@ -116,8 +116,8 @@ uint32_t port_tx_take(struct port_queue *queue, struct frame *frames, uint32_t c
     return taken;
 }
 
-/* Words that were just written are summed from registers: loading them back, wider than they were stored, would
- * wait for the stores. */
+/* Words that were just written are summed from registers: loading them back, wider than they were
+ * stored, would wait for the stores. */
 static void checksums_write(const struct port_queue *queue, const struct frame *frame)
 {
     struct rte_mbuf *buffer = frame->buffer;

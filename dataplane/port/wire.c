@@ -111,7 +111,8 @@ static struct target target_of(struct port_wire *wire, const struct rte_mbuf *fr
     return target;
 }
 
-/* Buffers of another core's pool are in that core's cache: the next one to be taken is fetched ahead of its use. */
+/* Buffers of another core's pool are in that core's cache: the next one to be taken is fetched
+ * ahead of its use. */
 static void prefetch_next(struct rte_mempool *pool)
 {
     const struct rte_mempool_cache *cache = rte_mempool_default_cache(pool, rte_lcore_id());
@@ -174,8 +175,8 @@ void port_wire_deliver(struct port_wire *wire, struct rte_mbuf *const *frames, u
     ENSURE(count <= PORT_BURST_MAX);
     for (uint32_t i = 0; i < count; i++)
         target[i] = target_of(wire, frames[i]);
-    /* A node's burst goes to its peers in turn, so runs are gathered over the whole burst; order within
-     * one receiver is kept. */
+    /* A node's burst goes to its peers in turn, so runs are gathered over the whole burst; order
+     * within one receiver is kept. */
     uint64_t waiting = count == 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
     while (waiting != 0) {
         struct rte_mbuf *run[PORT_BURST_MAX];

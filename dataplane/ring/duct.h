@@ -1,16 +1,18 @@
 /* duct.h: frames between a polling core and a thread that is allowed to sleep (the RESP edge).
  *
- * Shape: two rings of struct frame over a pool of buffers of its own, one in each direction. Each direction's
- * buffers return over a third and fourth ring, so no side allocates. The lane's rx room polls ducts after
- * its port; a frame whose peer.ip is 0 leaves by the duct numbered peer.port. A duct carries `peer` as its sender
- * filled it. Frames that were taken and not sent are given back by duct_free, like received ones.
+ * Shape: two rings of struct frame over a pool of buffers of its own, one in each direction. Each
+ * direction's buffers return over a third and fourth ring, so no side allocates. The lane's rx room
+ * polls ducts after its port; a frame whose peer.ip is 0 leaves by the duct numbered peer.port. A
+ * duct carries `peer` as its sender filled it. Frames that were taken and not sent are given back
+ * by duct_free, like received ones.
  *
  *    edge  take ─ fill ─ send ═══► receive ─ free   lane
  *          free ─ receive ◄═══ send ─ fill ─ take
  *
  * Memory: the caller's region, duct_footprint bytes. Threads: one on each side. Time: none.
  * Limits: `frames` per direction, a power of two; payload_bytes each.
- * Refusals: take returns fewer when the other side is slow. Cost: two ring moves a frame; not measured.
+ * Refusals: take returns fewer when the other side is slow. Cost: two ring moves a frame; not
+ * measured.
  */
 #ifndef DATAPLANE_RING_DUCT_H
 #define DATAPLANE_RING_DUCT_H

@@ -18,8 +18,8 @@ static size_t ring_layout(uint32_t capacity, uint32_t record_bytes, size_t *queu
     if (!is_power_of_two(capacity) || capacity > RING_CAPACITY_MAX || record_bytes == 0 ||
         record_bytes % 8 != 0 || record_bytes > RING_RECORD_BYTES_MAX)
         return 0;
-    /* An rte_ring of N slots holds N - 1 records. Twice the slots cost address space and some cache, but a
-     * capacity that means what it says spares every caller the "minus one". */
+    /* An rte_ring of N slots holds N - 1 records. Twice the slots cost address space and some
+     * cache, but a capacity that means what it says spares every caller the "minus one". */
     ssize_t queue_bytes = rte_ring_get_memsize_elem(record_bytes, 2 * capacity);
     ENSURE(queue_bytes > 0);
     struct layout layout = {0};

@@ -1,11 +1,13 @@
 /* ring.h: one writer, one reader, fixed-size records by value: the doorway between two rooms.
  *
- * Shape: a bounded queue (rte_ring underneath, single producer, single consumer) of records of one size.
- * Fused rooms use the very same doorways as split ones, so which core runs a room changes no byte.
+ * Shape: a bounded queue (rte_ring underneath, single producer, single consumer) of records of one
+ * size. Fused rooms use the very same doorways as split ones, so which core runs a room changes no
+ * byte.
  * Memory: the caller's region, ring_footprint bytes; records are copied in and out.
  * Threads: one pusher, one popper, the same core or two. Time: none.
  * Limits: capacity is a power of two; record_bytes a multiple of 8, at most 512.
- * Refusals: push takes what fits and says how many. Cost: one copy each way; measured: not measured.
+ * Refusals: push takes what fits and says how many. Cost: one copy each way; measured: not
+ * measured.
  */
 #ifndef DATAPLANE_RING_RING_H
 #define DATAPLANE_RING_RING_H

@@ -139,7 +139,8 @@ static void write_version(struct state *state, struct target *target, uint32_t s
         };
         memcpy(value + item->value_bytes, &before, sizeof before);
     }
-    /* One piece is hashed where it came from: its lines are in the cache, those of the item are on their way. */
+    /* One piece is hashed where it came from: its lines are in the cache, those of the item are on
+     * their way. */
     const uint8_t *whole = content->second_bytes == 0 ? content->first : value;
     item->content = hash_bytes(whole, item->value_bytes, target->hash);
     keep_timer(state, old, item, ref);
@@ -391,7 +392,8 @@ static void run_mset(struct state *state, const struct execution *execution)
     answer(execution, WIRE_STATUS_OK, 0);
 }
 
-/* A read as an entry; SCAN's bytes lie in a version that is deferred at once, so they live as long as any answer. */
+/* A read as an entry; SCAN's bytes lie in a version that is deferred at once, so they live as long
+ * as any answer. */
 static void run_read(struct state *state, const struct execution *execution)
 {
     uint8_t *scratch = NULL;

@@ -1,10 +1,13 @@
-/* expiry.h: which key is due next: a binary heap by log time, with a timer per key that has a time to live.
+/* expiry.h: which key is due next: a binary heap by log time, with a timer per key that has a time
+ * to live.
  *
- * Shape: an item knows its timer, a timer knows its place in the heap and its item's newest version, so a new version
- *   takes the timer along and a deadline moves in place. Which of two equal deadlines comes first follows from the
+ * Shape: an item knows its timer, a timer knows its place in the heap and its item's newest
+ *   version, so a new version takes the timer along and a deadline moves in place. Which of two
+ *   equal deadlines comes first follows from the
  *   order of calls, hence from the log.
  * Memory: a part of the state's region: keys_max timers. Threads: the owner. Time: log time.
- * Limits: keys_max. Refusals: none. Cost: O(log timers) to set, move or clear; O(1) to ask for the next.
+ * Limits: keys_max. Refusals: none. Cost: O(log timers) to set, move or clear; O(1) to ask for the
+ * next.
  */
 #ifndef DATAPLANE_STATE_EXPIRY_H
 #define DATAPLANE_STATE_EXPIRY_H

@@ -5,7 +5,8 @@ struct cursor {
     const uint8_t *end;
 };
 
-/* The set after '[': does it hold the byte? Leaves the pattern behind ']', or at its end if there is none. */
+/* The set after '[': does it hold the byte? Leaves the pattern behind ']', or at its end if there
+ * is none. */
 static bool in_set(struct cursor *pattern, uint8_t byte)
 {
     bool negated = pattern->at < pattern->end && *pattern->at == '^';

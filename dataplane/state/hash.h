@@ -1,9 +1,11 @@
 /* hash.h: a fast 64-bit hash of bytes, the same on every machine.
  *
- * Shape: words are folded by a 64 x 64 -> 128 bit product whose halves are added bitwise; the last 16 bytes are
- *   taken from the end, overlapping. Keys' place in the table and the state's digest rest on it.
- * Memory, threads, time, refusals: none. Limits: the constants are public, so whoever chooses keys can make them
- *   collide: that costs time (probing), never correctness. Not for secrets. Cost: one product per 16 bytes; not
+ * Shape: words are folded by a 64 x 64 -> 128 bit product whose halves are added bitwise; the last
+ *   16 bytes are taken from the end, overlapping. Keys' place in the table and the state's digest
+ *   rest on it.
+ * Memory, threads, time, refusals: none. Limits: the constants are public, so whoever chooses keys
+ *   can make them collide: that costs time (probing), never correctness. Not for secrets. Cost: one
+ *   product per 16 bytes; not
  *   measured.
  */
 #ifndef DATAPLANE_STATE_HASH_H

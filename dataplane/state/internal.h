@@ -1,7 +1,8 @@
 /* internal.h: what the chapters of one state share.
  *
- * Shape: struct state is table, memory, expiry and sessions plus the windows that other cores look at. A command runs
- *   in a struct execution; apply makes one per entry, readers make one per read and never write through it.
+ * Shape: struct state is table, memory, expiry and sessions plus the windows that other cores look
+ *   at. A command runs in a struct execution; apply makes one per entry, readers make one per read
+ *   and never write through it.
  * Memory, threads, time, limits, refusals, cost: state.h.
  */
 #ifndef DATAPLANE_STATE_INTERNAL_H
@@ -53,7 +54,8 @@ struct execution {
 /* Fills the result of a write, or of a read at its place in the log. Total. */
 void state_execute(struct state *state, const struct execution *execution);
 
-/* Reads, for the owner at its place in the log and for any reader. Ops outside of the reads: WIRE_BAD_COMMAND. */
+/* Reads, for the owner at its place in the log and for any reader. Ops outside of the reads:
+ * WIRE_BAD_COMMAND. */
 void state_execute_read(const struct state *state, const struct execution *execution,
                         uint8_t *scratch, uint32_t scratch_bytes);
 void state_scan(const struct state *state, const struct execution *execution, uint8_t *scratch,

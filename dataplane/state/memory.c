@@ -113,7 +113,8 @@ void state_memory_reclaim(struct state_memory *memory, uint64_t started_epoch,
             memory->deferred_bytes -= class->bytes;
         }
     }
-    /* One tag for all that was replaced since the last stretch: it was read after they were unlinked. */
+    /* One tag for all that was replaced since the last stretch: it was read after they were
+     * unlinked. */
     if (memory->queue_tail == memory->queue_tagged) {
         memory->queue_tagged = memory->queue_head;
         memory->tag = started_epoch;

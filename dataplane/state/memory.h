@@ -1,19 +1,21 @@
 /* memory.h: where versions of items lie, and when their memory is used again.
  *
- * Shape: size classes, each with a range of addresses and a stack of free places. A version that is replaced goes on
- *   a queue; a stretch of the queue gets a tag once per reclaim, and its places go back on their stacks when a later
+ * Shape: size classes, each with a range of addresses and a stack of free places. A version that is
+ *   replaced goes on a queue; a stretch of the queue gets a tag once per reclaim, and its places go
+ *   back on their stacks when a later
  *   grace period has completed.
  *
  *   take ─► live ── defer ─► [tagged stretch | not tagged yet] ── grace ─► free stack ─► take
  *
- *   `live_bytes` is a function of the log and decides WIRE_NO_SPACE. `deferred_bytes` is not: it depends on readers.
- *   Each class has room for all that may be live or deferred together, so taking never fails while
- *   state_memory_has_room, whichever class is asked for.
+ *   `live_bytes` is a function of the log and decides WIRE_NO_SPACE. `deferred_bytes` is not: it
+ *   depends on readers. Each class has room for all that may be live or deferred together, so
+ *   taking never fails while state_memory_has_room, whichever class is asked for.
  *
- * Memory: a part of the state's region; address space of classes x capacity, pages come when first used and stay
- *   with their class. Threads: the owner; readers look at items only. Time: none.
- * Limits: capacity = bytes_max * 3/2 + 2 * STATE_ENTRY_BYTES_MAX: what is deferred may reach half of bytes_max and
- *   16 MiB beside a full table; STATE_DEFERRED_MAX versions, in a queue whose pages are soon all in use.
+ * Memory: a part of the state's region; address space of classes x capacity, pages come when first
+ *   used and stay with their class. Threads: the owner; readers look at items only. Time: none.
+ * Limits: capacity = bytes_max * 3/2 + 2 * STATE_ENTRY_BYTES_MAX: what is deferred may reach half
+ *   of bytes_max and 16 MiB beside a full table; STATE_DEFERRED_MAX versions, in a queue whose
+ *   pages are soon all in use.
  * Refusals: none here. Cost: O(1), free places are not touched.
  */
 #ifndef DATAPLANE_STATE_MEMORY_H
@@ -24,10 +26,12 @@
 
 #define STATE_UNIT_BYTES  64u
 #define STATE_CLASS_COUNT 53u
-/* The most that one entry can take: an MSET of the shortest pairs, each in a version of the smallest class. */
+/* The most that one entry can take: an MSET of the shortest pairs, each in a version of the
+ * smallest class. */
 #define STATE_ENTRY_BYTES_MAX (UINT64_C(16) << 20)
 #define STATE_PAIR_BYTES_MIN  9u
-/* Replaced versions that may wait for a grace period, and the most that one entry can add to them. */
+/* Replaced versions that may wait for a grace period, and the most that one entry can add to
+ * them. */
 #define STATE_DEFERRED_MAX       (UINT64_C(1) << 19)
 #define STATE_ENTRY_DEFERRED_MAX (STATE_DEFERRED_MAX / 2)
 
@@ -35,7 +39,8 @@
 typedef uint64_t item_ref;
 #define ITEM_REF_BITS 48u
 
-/* One version of a key and its value. Readers hold it until they report; only expiry_ms ever changes. */
+/* One version of a key and its value. Readers hold it until they report; only expiry_ms ever
+ * changes. */
 struct item {
     uint64_t expiry_ms; /* log time; 0: none */
     uint64_t content;   /* hash of key and value */

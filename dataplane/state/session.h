@@ -1,11 +1,14 @@
 /* session.h: exactly-once: who may write under which number, and what was answered.
  *
- * Shape: SESSIONS_MAX slots. id = number of the registration * SESSIONS_MAX + slot, so that looking up is an array
- *   access and an id never comes back. Open sessions form a list by last use in log order: its old end is who times
+ * Shape: SESSIONS_MAX slots. id = number of the registration * SESSIONS_MAX + slot, so that looking
+ *   up is an array access and an id never comes back. Open sessions form a list by last use in log
+ *   order: its old end is who times
  *   out and who is evicted. Answers lie in a ring of SESSION_WINDOW per session.
- * Memory: a part of the state's region; answers of slots never opened are never touched. Threads: the owner;
- *   state_sessions_next from any core. Time: log time. Limits: state.h. Refusals: closed sessions are not found;
- *   answers that were too long or too long ago are WIRE_REPLY_GONE. Cost: O(1), one line of answers per command.
+ * Memory: a part of the state's region; answers of slots never opened are never touched. Threads:
+ *   the owner; state_sessions_next from any core. Time: log time. Limits: state.h. Refusals: closed
+ *   sessions are not found;
+ *   answers that were too long or too long ago are WIRE_REPLY_GONE. Cost: O(1), one line of answers
+ *   per command.
  */
 #ifndef DATAPLANE_STATE_SESSION_H
 #define DATAPLANE_STATE_SESSION_H

@@ -145,7 +145,8 @@ static void execute_entry(struct state *state, const struct wire_entry *entry,
     state->counter[STATE_EXECUTED]++;
 }
 
-/* The value moves to a place that lives as long as any answer: the session may forget it at once. */
+/* The value moves to a place that lives as long as any answer: the session may forget it at
+ * once. */
 static void answer_again(struct state *state, const struct session_reply *reply,
                          struct wire_result *result)
 {

@@ -1,15 +1,18 @@
 /* table.h: from key to item: open addressing by buckets of one cache line, one writer, any readers.
  *
- * Shape: seven slots and a count per bucket. A slot is one word, tag and reference together, so that replacing a
- *   version is one store. A key that finds its bucket full goes to the next, and `passed` of each bucket that it
- *   went by rises: a look-up ends at the first bucket that nobody passed. No item ever moves, so there are no
- *   tombstones, readers miss nothing, and a cursor over buckets is a cursor over keys.
+ * Shape: seven slots and a count per bucket. A slot is one word, tag and reference together, so
+ *   that replacing a version is one store. A key that finds its bucket full goes to the next, and
+ *   `passed` of each bucket that it
+ *   went by rises: a look-up ends at the first bucket that nobody passed. No item ever moves, so
+ *   there are no tombstones, readers miss nothing, and a cursor over buckets is a cursor over keys.
  *
  *   | tag 16, ref 48 | x 7 | passed |      home = hash & mask, tag = hash >> 48
  *
- * Memory: a part of the state's region, never grown. Threads: the owner writes; readers load slots with acquire.
+ * Memory: a part of the state's region, never grown. Threads: the owner writes; readers load slots
+ * with acquire.
  * Time: none. Limits: keys_max keys in 7/4 keys_max slots. Refusals: none; the caller counts keys.
- * Cost: one line, then the item's; about one look-up in 30 needs a second line at keys_max; not measured.
+ * Cost: one line, then the item's; about one look-up in 30 needs a second line at keys_max; not
+ * measured.
  */
 #ifndef DATAPLANE_STATE_TABLE_H
 #define DATAPLANE_STATE_TABLE_H

@@ -2,8 +2,9 @@
 
 #include "numa/base/assert.h"
 
-/* liburcu 0.13 declares nothing but the flavour-neutral names without these two. _LGPL_SOURCE stays undefined:
- * the calls then go into the shared library and none of its code is compiled into ours. */
+/* liburcu 0.13 declares nothing but the flavour-neutral names without these two. _LGPL_SOURCE
+ * stays undefined: the calls then go into the shared library and none of its code is compiled
+ * into ours. */
 #define URCU_API_MAP
 #define RCU_QSBR
 #include <urcu/urcu-qsbr.h>
@@ -107,10 +108,10 @@ const struct view_member *view_member_find(const struct view *view, uint16_t id)
     return NULL;
 }
 
-/* ---- polling cores ---------------------------------------------------------------------------- */
+/* ---- polling cores --------------------------------------------------------------------------- */
 
-/* On x86-64 an exchange is a full fence: what was read before is over, and what is read from here on is as new as
- * the grace period that `reported` names. */
+/* On x86-64 an exchange is a full fence: what was read before is over, and what is read from here
+ * on is as new as the grace period that `reported` names. */
 static void report(uint64_t reported)
 {
     (void)__atomic_exchange_n(&place->reported, reported, __ATOMIC_SEQ_CST);
@@ -143,7 +144,7 @@ static void await_cores(uint64_t epoch)
     }
 }
 
-/* ---- readers ---------------------------------------------------------------------------------- */
+/* ---- readers --------------------------------------------------------------------------------- */
 
 void view_thread_register(void)
 {
@@ -205,7 +206,8 @@ void view_synchronize(void)
 
 uint64_t view_epoch_started(void)
 {
-    /* A full fence, on a line of our own: what the owner unlinked before is seen by whoever starts the next period. */
+    /* A full fence, on a line of our own: what the owner unlinked before is seen by whoever starts
+     * the next period. */
     static _Thread_local uint64_t fence;
     (void)__atomic_exchange_n(&fence, 1, __ATOMIC_SEQ_CST);
     return __atomic_load_n(&epoch_started, __ATOMIC_SEQ_CST);

@@ -1,20 +1,24 @@
 /* view.h: what every core knows of the cluster, read without a lock, replaced under full load.
  *
- * Shape: a view is an immutable value; the control thread publishes a new one, readers hold a pointer until their next
- * quiescent report (QSBR). Grace periods come out as a counter, so that owners of other shared memory (the key-value
- * table) can tell when what they unlinked is unseen.
+ * Shape: a view is an immutable value; the control thread publishes a new one, readers hold a
+ * pointer until their next quiescent report (QSBR). Grace periods come out as a counter, so that
+ * owners of other shared memory (the key-value table) can tell when what they unlinked is unseen.
  *
  *   control: view_publish(new) ── view_synchronize() ──► grace epoch + 1 ── old view reused
  *   reader:  v = view_read(cell) ... use v ... view_quiescent()
  *
- *   Threads register with liburcu. Its report may have to wake the waiter, which is a system call, so a polling core
- *   has a place here instead and reports by a store; control looks at the places before it asks liburcu.
+ *   Threads register with liburcu. Its report may have to wake the waiter, which is a system call,
+ *   so a polling core has a place here instead and reports by a store; control looks at the places
+ *   before it asks liburcu.
  *
- * Memory: a cell holds VIEW_VERSIONS copies; publish waits for a grace period before it reuses one, so it is for
- *   the control thread alone. Threads: readers register first; a reader that will sleep goes offline.
+ * Memory: a cell holds VIEW_VERSIONS copies; publish waits for a grace period before it reuses one,
+ *   so it is for the control thread alone. Threads: readers register first; a reader that will
+ *   sleep goes offline.
  * Time: a grace period lasts as long as the longest turn of a core; control naps meanwhile.
- * Limits: VIEW_MEMBERS_MAX members, WIRE_LANES_MAX lanes each; VIEW_CORES_MAX polling cores in a process.
- * Refusals: none. Cost: view_read one load; view_quiescent of a core one load, and a locked store per grace period.
+ * Limits: VIEW_MEMBERS_MAX members, WIRE_LANES_MAX lanes each; VIEW_CORES_MAX polling cores in a
+ * process.
+ * Refusals: none. Cost: view_read one load; view_quiescent of a core one load, and a locked store
+ * per grace period.
  */
 #ifndef DATAPLANE_VIEW_VIEW_H
 #define DATAPLANE_VIEW_VIEW_H
@@ -72,7 +76,8 @@ void view_quiescent(void); /* once per loop turn: holds no pointer from before *
 void view_offline(void);   /* before any sleep */
 void view_online(void);
 
-/* Control thread: waits until every online reader has reported, then moves the completed epoch on. */
+/* Control thread: waits until every online reader has reported, then moves the completed epoch
+ * on. */
 void view_synchronize(void);
 uint64_t view_epoch_started(void); /* an owner tags what it unlinks with this ...                */
 uint64_t

@@ -1,7 +1,7 @@
 /* bits.h: little-endian loads and stores at any alignment, and power-of-two arithmetic.
  *
- * Canonical bytes are little-endian everywhere but inside Ethernet, IP and UDP headers. Shape, memory,
- * threads, refusals: none. Cost: one move each on x86-64.
+ * Canonical bytes are little-endian everywhere but inside Ethernet, IP and UDP headers. Shape,
+ * memory, threads, refusals: none. Cost: one move each on x86-64.
  */
 #ifndef NUMA_BASE_BITS_H
 #define NUMA_BASE_BITS_H

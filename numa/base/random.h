@@ -1,7 +1,8 @@
 /* random.h: chance from a seed (xoshiro256** seeded by SplitMix64; Blackman and Vigna, 2018).
  *
  * Same seed, same numbers, on every machine: the simulator rests on it. Not for keys. Memory: the
- * caller's 32 bytes. Threads: one owner. Limits: period 2^256 - 1. Refusals: none. Cost: about 1 ns.
+ * caller's 32 bytes. Threads: one owner. Limits: period 2^256 - 1. Refusals: none. Cost: about 1
+ * ns.
  */
 #ifndef NUMA_BASE_RANDOM_H
 #define NUMA_BASE_RANDOM_H

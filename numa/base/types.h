@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Distance that keeps two writers out of each other's cache line (x86-64: 64; prefetch pairs: 128). */
+/* Distance that keeps two writers out of each other's cache line (x86-64: 64; prefetch pairs:
+ * 128). */
 #define CACHE_LINE_BYTES 64u
 #define CACHE_ALIGNED    __attribute__((aligned(CACHE_LINE_BYTES)))
 

@@ -100,7 +100,8 @@ client *client_init(void *memory, const struct client_config *config, uint64_t n
     return c;
 }
 
-/* After a rest the session may have expired; asking first spares the next writes an uncertain end. */
+/* After a rest the session may have expired; asking first spares the next writes an uncertain
+ * end. */
 static void check_rest(client *c, uint64_t now_ns)
 {
     bool resting = list_empty(&c->unsent) && c->oldest == c->next_sequence;

@@ -36,7 +36,8 @@ static bool frame_empty(const struct wire_writer *writer)
     return writer->bytes == WIRE_FRAME_BYTES;
 }
 
-/* Starts to send a command in pieces. Its id names its bytes: the sequence in its session, or the nonce. */
+/* Starts to send a command in pieces. Its id names its bytes: the sequence in its session, or the
+ * nonce. */
 static void start_cut(client *c, uint16_t id, uint32_t capacity, uint64_t now_ns)
 {
     struct slot *slot = &c->slot[id];

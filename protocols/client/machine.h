@@ -1,8 +1,9 @@
 /* machine.h: the client machine's state, for the files of this folder.
  *
- * Shape: a command lives in a slot. A slot is in one of four states, and in one list at a time by its state; all
- * slots of commands are in the age list too, so the next deadline is its head. With one time-out for all, the flight
- * list in order of sending has the next retry at its head. Nothing is searched.
+ * Shape: a command lives in a slot. A slot is in one of four states, and in one list at a time by
+ * its state; all slots of commands are in the age list too, so the next deadline is its head. With
+ * one time-out for all, the flight list in order of sending has the next retry at its head. Nothing
+ * is searched.
  *
  *            submit             emit                    result
  *   FREE ───────────► WAITING ────────► FLIGHT ────────────────────► FREE
@@ -12,10 +13,13 @@
  *
  *   WAITING  write: list `unsent`; read: list `reads`
  *   FLIGHT   list `flight`
- *   RESEND   write: bit of its sequence in `resend`, so that the lowest is found first; read: list `reads`
+ *   RESEND   write: bit of its sequence in `resend`, so that the lowest is found first; read: list
+ *            `reads`
  *
- *   One slot more than the window is `control`: the registration, or a harmless read that looks for the leader.
- * Memory: one flat region, see client.c. Threads: one. Limits: links are 16 bits. Refusals: none. Cost: O(1) each.
+ *   One slot more than the window is `control`: the registration, or a harmless read that looks for
+ *   the leader.
+ * Memory: one flat region, see client.c. Threads: one. Limits: links are 16 bits. Refusals: none.
+ * Cost: O(1) each.
  */
 #ifndef PROTOCOLS_CLIENT_MACHINE_H
 #define PROTOCOLS_CLIENT_MACHINE_H
@@ -88,7 +92,7 @@ struct client {
     /* whom to ask, and when */
     uint16_t current; /* index into config.target */
     uint16_t
-        suspect; /* id of the target last skipped: nobody's word on it counts until it answers itself */
+        suspect; /* id of the target last skipped: until it answers, nobody's word on it counts */
     uint16_t leader;        /* id last named, or seen leading */
     bool confirmed;         /* current has answered as leader */
     uint32_t hops;          /* redirects since the last progress */
@@ -204,7 +208,7 @@ void client_session_lose(client *c,
 void client_session_rewind(client *c, uint16_t id,
                            uint64_t expected); /* id was refused: another comes first */
 
-/* ---- pace.c: time-outs, pauses, targets ------------------------------------------------------- */
+/* ---- pace.c: time-outs, pauses, targets ------------------------------------------------------ */
 
 void client_pace_init(client *c);
 void client_pace_collect_due(client *c, uint64_t now_ns);

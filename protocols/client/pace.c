@@ -91,8 +91,8 @@ void client_pace_answered(client *c, const struct slot *slot, uint64_t now_ns)
     c->skips = 0;
     c->timeouts = 0;
     c->busy_ns = c->config.retry_ns;
-    /* An answer to a retry may belong to the first attempt, so it tells nothing about the round trip, and the longer
-     * time-out stays (Karn and Partridge, 1987). */
+    /* An answer to a retry may belong to the first attempt, so it tells nothing about the round
+     * trip, and the longer time-out stays (Karn and Partridge, 1987). */
     if (slot->attempts != 1)
         return;
     uint64_t sample = now_ns - slot->sent_ns;

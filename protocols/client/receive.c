@@ -165,7 +165,8 @@ static void handle_fragment(client *c, const struct wire_view *view, uint64_t no
     }
     struct wire_assembly *assembly = &c->assembly;
     if (assembly->missing_bytes == 0 || assembly->id != fragment.id) {
-        /* One at a time: a second one must wait until the first is whole or silent; its read is retried. */
+        /* One at a time: a second one must wait until the first is whole or silent; its read is
+         * retried. */
         if (assembly->missing_bytes != 0 && now_ns - c->assembly_touched_ns < c->config.retry_ns) {
             c->counter[CLIENT_REPLY_STALE]++;
             return;

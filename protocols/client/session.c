@@ -3,7 +3,8 @@
 
 #define HASTY_ATTEMPTS 8u
 
-/* Registration and probe are reads to the servers' sessions: they do no harm, so they may go to anybody. */
+/* Registration and probe are reads to the servers' sessions: they do no harm, so they may go to
+ * anybody. */
 static enum slot_kind control_kind(const client *c)
 {
     return session_ready(c) ? SLOT_PROBE : SLOT_REGISTER;
@@ -76,10 +77,11 @@ void client_session_lose(client *c, struct outcome_list *out)
     c->session_checked = false;
 }
 
-/* The attempt was refused; what the servers miss, and what left in an earlier frame than it, is lost or late. Whatever
- * comes behind that would be refused as well, so it waits: sent at once, it would overtake once more. When nothing
- * here can be what the servers miss, asking at once is soon given up for asking in time: question and answer would
- * keep each other going at the speed of the wire. */
+/* The attempt was refused; what the servers miss, and what left in an earlier frame than it, is
+ * lost or late. Whatever comes behind that would be refused as well, so it waits: sent at once, it
+ * would overtake once more. When nothing here can be what the servers miss, asking at once is soon
+ * given up for asking in time: question and answer would keep each other going at the speed of the
+ * wire. */
 void client_session_rewind(client *c, uint16_t id, uint64_t expected)
 {
     const struct slot *refused = &c->slot[id];

@@ -23,7 +23,8 @@ bool quorum_possible(const struct quorum_rule *rule, member_set no)
     return quorum_reached(rule, ~no);
 }
 
-/* The k-th largest, k being the majority: found by asking of each member how many reached as far. */
+/* The k-th largest, k being the majority: found by asking of each member how many reached as
+ * far. */
 static uint64_t majority_value(member_set voters, const uint64_t value[QUORUM_MEMBERS_MAX])
 {
     uint32_t needed = quorum_majority(member_count(voters));

@@ -1,7 +1,8 @@
 /* quorum.h: majorities and joint majorities, the arithmetic under every safety proof.
  *
  * Shape: a voter set is an immutable value; who answers is a bit set over the members of one
- * configuration, so membership is decided once, when a sender is looked up, and counting is popcount.
+ * configuration, so membership is decided once, when a sender is looked up, and counting is
+ * popcount.
  * Memory: the caller's. Threads: pure functions. Time: none.
  * Limits: QUORUM_MEMBERS_MAX members in a configuration, so that a set is one word.
  * Refusals: none. Cost: O(members); measured: not measured.
@@ -17,7 +18,8 @@
 /* Bit i stands for member i of the configuration that the set belongs to. */
 typedef uint64_t member_set;
 
-/* Both must agree while `outgoing` is not empty (joint consensus); a stable configuration has one. */
+/* Both must agree while `outgoing` is not empty (joint consensus); a stable configuration has
+ * one. */
 struct quorum_rule {
     member_set incoming;
     member_set outgoing;

@@ -1,6 +1,7 @@
 #include "protocols/raft/internal.h"
 
-/* No correct leader contradicts what is committed, or what it has itself sent before in this term. */
+/* No correct leader contradicts what is committed, or what it has itself sent before in this
+ * term. */
 static uint64_t settled(const raft *r)
 {
     return max_u64(r->commit, r->owed.matched);
@@ -15,8 +16,8 @@ static void reject(raft *r, const struct wire_raft *append, uint64_t hint, enum 
     r->owed.reject_term = raft_log_term(r, hint);
 }
 
-/* An APPEND from before the window. True: its entries reach into the window and agree with it at `base`, so
- * *skip of them are known here. (Compacted entries must never be appended again.) */
+/* An APPEND from before the window. True: its entries reach into the window and agree with it at
+ * `base`, so *skip of them are known here. (Compacted entries must never be appended again.) */
 static bool reaches_window(raft *r, const struct raft_input *input, uint32_t *skip)
 {
     const struct wire_raft *append = &input->message;
@@ -38,7 +39,8 @@ static bool reaches_window(raft *r, const struct raft_input *input, uint32_t *sk
         r->owed.echo = true;
         return false;
     }
-    /* after a restart the window may begin behind what is known to be committed: point the leader there */
+    /* after a restart the window may begin behind what is known to be committed: point the leader
+     * there */
     reject(r, append, r->base, RAFT_APPEND_REFUSED_FORGOTTEN);
     return false;
 }
@@ -62,8 +64,8 @@ static bool previous_matches(raft *r, const struct wire_raft *append)
     return false;
 }
 
-/* How many of the entries behind `previous` are here already. Log matching (§5.3): if the last one that
- * could be here is, all before it are. */
+/* How many of the entries behind `previous` are here already. Log matching (§5.3): if the last one
+ * that could be here is, all before it are. */
 static uint32_t count_known(const raft *r, uint64_t previous, const struct raft_entry *entries,
                             uint32_t count)
 {

@@ -1,7 +1,7 @@
 #include "protocols/raft/internal.h"
 
-/* Figure 3 as far as one member can see it: what it would take a second member to see is checked by the
- * tests. */
+/* Figure 3 as far as one member can see it: what it would take a second member to see is checked by
+ * the tests. */
 
 static void check_log(const raft *r)
 {

@@ -1,6 +1,6 @@
 #include "protocols/raft/internal.h"
 
-/* ---- what is durable ------------------------------------------------------------------------ */
+/* ---- what is durable ------------------------------------------------------------------------- */
 
 static struct raft_persist *persist_at(raft *r, uint32_t i)
 {
@@ -40,7 +40,8 @@ void raft_commit_persist(raft *r, uint64_t seq, struct raft_ready *ready)
 
 void raft_commit_truncated(raft *r, uint64_t last)
 {
-    /* Reports still to come speak of entries that are gone behind `last`, whatever bears their index now. */
+    /* Reports still to come speak of entries that are gone behind `last`, whatever bears their
+     * index now. */
     r->stored = min_u64(r->stored, last);
     if (!RAFT_MUTATED(STORED_SURVIVES_TRUNCATION))
         clip_persists(r, last);
@@ -83,7 +84,7 @@ uint64_t raft_commit_seq_of_entry(const raft *r, uint64_t index)
     return seq;
 }
 
-/* ---- what is committed ---------------------------------------------------------------------- */
+/* ---- what is committed ----------------------------------------------------------------------- */
 
 void raft_commit_count(raft *r)
 {
@@ -94,7 +95,8 @@ void raft_commit_count(raft *r)
     r->match[r->self] = r->stored;
     if (RAFT_MUTATED(COMMIT_WITHOUT_QUORUM))
         index = r->stored;
-    /* §5.4.2, figure 8: only an entry of this term is committed by counting, and what precedes it with it */
+    /* §5.4.2, figure 8: only an entry of this term is committed by counting, and what precedes it
+     * with it */
     if (index < r->term_start && !RAFT_MUTATED(COMMIT_OLD_TERM_BY_COUNT))
         return;
     r->commit = max_u64(r->commit, index);
@@ -108,7 +110,7 @@ void raft_commit_learn(raft *r, uint64_t leader_commit)
     r->commit = max_u64(r->commit, known);
 }
 
-/* ---- what is applied ------------------------------------------------------------------------ */
+/* ---- what is applied ------------------------------------------------------------------------- */
 
 void raft_commit_deliver(raft *r, struct raft_ready *ready)
 {

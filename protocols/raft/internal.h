@@ -1,7 +1,8 @@
-/* internal.h: what the chapters of one Raft machine share. Nobody outside of this folder includes it.
+/* internal.h: what the chapters of one Raft machine share. Nobody outside of this folder includes
+ * it.
  *
- * Shape: one struct, one flat region, offsets instead of pointers: a copy of the region is a copy of the
- *   machine. Each chapter owns a part of the state and is alone in writing it:
+ * Shape: one struct, one flat region, offsets instead of pointers: a copy of the region is a copy
+ *   of the machine. Each chapter owns a part of the state and is alone in writing it:
  *
  *     raft.c       init, step dispatch, ready           log.c      the window of terms and sizes
  *     vote.c       term, vote, role                     commit.c   stored, commit, applied
@@ -23,12 +24,15 @@
 #define RAFT_NO_POSITION QUORUM_MEMBERS_MAX
 /* Answers queued between two readies; the rest of the send array is for what ready itself adds. */
 #define RAFT_ANSWERS_MAX (RAFT_SEND_MAX / 2u)
-/* Persists under way that are told apart; when there are more, the newest two are waited for as one. */
+/* Persists under way that are told apart; when there are more, the newest two are waited for as
+ * one. */
 #define RAFT_PERSISTS_MAX 64u
-/* Send times remembered, one per 1/32 of an election time-out: older echoes could extend nothing. */
+/* Send times remembered, one per 1/32 of an election time-out: older echoes could extend
+ * nothing. */
 #define RAFT_ROUND_TIMES_MAX         64u
 #define RAFT_ROUND_TIMES_PER_TIMEOUT 32u
-/* after_seq of an answer in the outbox that must wait for the hard state; ready puts the number in. */
+/* after_seq of an answer in the outbox that must wait for the hard state; ready puts the number
+ * in. */
 #define RAFT_HELD UINT64_MAX
 
 /* One entry of the window. `sum` counts the bytes of all entries up to and including this one. */
@@ -192,7 +196,8 @@ static inline member_set raft_bit(uint32_t position)
 
 /* Position of a member; RAFT_NO_POSITION: a stranger. */
 uint32_t raft_position(const raft *r, uint16_t id);
-/* Room must have been looked at. A message of this kind to the member at `position`, in our term. */
+/* Room must have been looked at. A message of this kind to the member at `position`, in our
+ * term. */
 struct raft_send *raft_send_add(raft *r, uint8_t kind, uint32_t position, uint64_t after_seq);
 
 /* ---- vote.c */
@@ -234,8 +239,9 @@ static inline void raft_log_append(raft *r, uint64_t term, uint32_t bytes)
 void raft_log_slide(raft *r, uint64_t last);
 /* Drops what is behind `last`. */
 void raft_log_truncate(raft *r, uint64_t last);
-/* Largest index, not above `index`, of an entry whose term is not above `term`: two logs whose entries at
- * and before differ can agree no later than there (§5.3). base - 1: before what the window knows. */
+/* Largest index, not above `index`, of an entry whose term is not above `term`: two logs whose
+ * entries at and before differ can agree no later than there (§5.3). base - 1: before what the
+ * window knows. */
 uint64_t raft_log_agreement(const raft *r, uint64_t index, uint64_t term);
 /* How many entries from `first` on fit into `bytes_max` and `count_max`; their bytes. */
 uint32_t raft_log_fit(const raft *r, uint64_t first, uint32_t count_max, uint64_t bytes_max,
@@ -259,7 +265,8 @@ void raft_commit_learn(raft *r, uint64_t leader_commit); /* follower            
 void raft_commit_persist(raft *r, uint64_t seq, struct raft_ready *ready);
 void raft_commit_deliver(raft *r, struct raft_ready *ready);
 void raft_commit_truncated(raft *r, uint64_t last);
-/* Numbers to wait for: 0 when it is stored already. What is asked for has been handed to persist. */
+/* Numbers to wait for: 0 when it is stored already. What is asked for has been handed to
+ * persist. */
 uint64_t raft_commit_seq_of_hard_state(const raft *r);
 uint64_t raft_commit_seq_of_entry(const raft *r, uint64_t index);
 static inline uint64_t raft_commit_deliverable(const raft *r)

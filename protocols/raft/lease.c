@@ -1,7 +1,7 @@
 #include "protocols/raft/internal.h"
 
-/* Send times are noted coarsely: for a round between two notes the older one counts, which only makes a
- * lease end earlier. */
+/* Send times are noted coarsely: for a round between two notes the older one counts, which only
+ * makes a lease end earlier. */
 static void note_round(raft *r)
 {
     const struct raft_round_time *newest =
@@ -58,8 +58,8 @@ void raft_lease_want_round(raft *r)
     r->appends_due = true;
 }
 
-/* Thesis §6.4.1: followers that have heard this round elect nobody else for an election time-out of their
- * own clocks, counted from no earlier than its sending. */
+/* Thesis §6.4.1: followers that have heard this round elect nobody else for an election time-out of
+ * their own clocks, counted from no earlier than its sending. */
 static void confirm(raft *r)
 {
     uint64_t round = quorum_value(&r->rule, r->echo);

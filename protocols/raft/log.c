@@ -15,8 +15,9 @@ uint64_t raft_log_sum(const raft *r, uint64_t index)
 
 uint64_t raft_log_room(const raft *r, uint64_t last)
 {
-    /* The window holds back whoever lags in applying. What is not committed is bounded by its leader, and to
-     * refuse that could keep it from ever being committed: after a restart commit begins at applied again. */
+    /* The window holds back whoever lags in applying. What is not committed is bounded by its
+     * leader, and to refuse that could keep it from ever being committed: after a restart commit
+     * begins at applied again. */
     if (r->applied == r->commit)
         return r->config.entries_max;
     uint64_t used = last - r->applied;

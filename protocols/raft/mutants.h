@@ -1,7 +1,8 @@
 /* mutants.h: planted bugs, to test the tests.
  *
- * Shape: the library is built twice. `raft` is what ships: RAFT_MUTATED is the constant false there, and no
- *   trace of a mutant is left. `raft_mutants` (-DRAFT_MUTANTS) reads `raft_mutant`, which picks one bug of
+ * Shape: the library is built twice. `raft` is what ships: RAFT_MUTATED is the constant false
+ *   there, and no trace of a mutant is left. `raft_mutants` (-DRAFT_MUTANTS) reads `raft_mutant`,
+ *   which picks one bug of
  *   mutants.def; 0 plants none.
  * Memory: one global int, of the test build alone. Threads: set it before any machine runs.
  * Time, limits, refusals: none. Cost: nothing in what ships.

@@ -1,6 +1,6 @@
 #include "protocols/raft/internal.h"
 
-/* ---- footprint and init --------------------------------------------------------------------- */
+/* ---- footprint and init ---------------------------------------------------------------------- */
 
 static bool acceptable(const struct raft_config *c)
 {
@@ -87,7 +87,7 @@ void raft_restore_entry(raft *r, const struct raft_entry *entry)
     r->stored = r->last;
 }
 
-/* ---- in ------------------------------------------------------------------------------------- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 uint32_t raft_position(const raft *r, uint16_t id)
 {
@@ -97,8 +97,8 @@ uint32_t raft_position(const raft *r, uint16_t id)
     return RAFT_NO_POSITION;
 }
 
-/* No sum or next number of what passes here can overflow, and no single message can use the terms up. Only who refuses
- * a pre-vote may have seen no term yet. */
+/* No sum or next number of what passes here can overflow, and no single message can use the terms
+ * up. Only who refuses a pre-vote may have seen no term yet. */
 static bool plausible(const raft *r, const struct wire_raft *message)
 {
     uint64_t numbers = message->index | message->log_term | message->commit | message->round;
@@ -199,8 +199,9 @@ bool raft_noop_due(const raft *r)
     return r->role == RAFT_LEADER && r->last < r->term_start;
 }
 
-/* Proposals leave a reserve, so that leaders elected over a full window still have room for the entry that lets
- * them commit what is there; each election that comes to nothing may use up one place of it. */
+/* Proposals leave a reserve, so that leaders elected over a full window still have room for the
+ * entry that lets them commit what is there; each election that comes to nothing may use up one
+ * place of it. */
 static uint32_t proposal_room(const raft *r)
 {
     if (raft_noop_due(r))
@@ -238,7 +239,7 @@ uint32_t raft_propose(raft *r, const uint32_t *bytes, uint32_t count)
     return taken;
 }
 
-/* ---- out ------------------------------------------------------------------------------------ */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 struct raft_send *raft_send_add(raft *r, uint8_t kind, uint32_t position, uint64_t after_seq)
 {

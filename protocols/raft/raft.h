@@ -1,25 +1,30 @@
 /* raft.h: one Raft group as a pure machine (Ongaro & Ousterhout 2014; Ongaro's thesis 2014).
  *
- * Shape: inputs come in bursts (tick, step, propose, stored, applied), outputs are pulled by raft_ready.
- * The machine knows indexes, terms and sizes; it never sees an entry's bytes, a clock, a disk or a key.
+ * Shape: inputs come in bursts (tick, step, propose, stored, applied), outputs are pulled by
+ * raft_ready. The machine knows indexes, terms and sizes; it never sees an entry's bytes, a clock,
+ * a disk or a key.
  *
  *   tick(now) ─► step(burst) ─► propose(burst) ─► ready: persist, send, commit, wake
  *                     ▲                                     │
  *                     └── stored(seq), applied(index) ◄─────┘
  *
- *   A loop turn calls raft_tick(now) once, with the clock read after the burst was received, before it steps
- *   a group; then steps and proposes; then raft_ready once. Same calls, same outputs, byte for byte.
+ *   A loop turn calls raft_tick(now) once, with the clock read after the burst was received, before
+ *   it steps a group; then steps and proposes; then raft_ready once. Same calls, same outputs, byte
+ *   for byte.
  *
- * Memory: one flat region of the caller, cache-line aligned, raft_footprint bytes. No pointer is kept, not even
- *   into itself: a copy of the region is a copy of the machine. Arrays in struct raft_ready lie in it and are
+ * Memory: one flat region of the caller, cache-line aligned, raft_footprint bytes. No pointer is
+ *   kept, not even into itself: a copy of the region is a copy of the machine. Arrays in struct
+ *   raft_ready lie in it and are
  *   valid until the next call on the same machine.
- * Threads: one owner at a time. Time: `now` in nanoseconds of a monotonic clock, only read in pace.c and
- *   lease.c; a clock that steps back reads as standing still. Chance: config.seed.
- * Limits: QUORUM_MEMBERS_MAX members; RAFT_SEND_MAX messages per ready. entries_max bounds, with a margin of
- *   one in RAFT_RESERVE_FRACTION, the proposals between the last applied entry and the last; a follower that
- *   lags in applying is bounded by entries_max too. Beyond go only no-ops of leaders that came to nothing, and
- *   what a log holds after a restart, until its commit index is known again. entries_max must not shrink
- *   between restarts. Each limit is checked before an input is taken: no half steps.
+ * Threads: one owner at a time. Time: `now` in nanoseconds of a monotonic clock, only read in
+ *   pace.c and lease.c; a clock that steps back reads as standing still. Chance: config.seed.
+ * Limits: QUORUM_MEMBERS_MAX members; RAFT_SEND_MAX messages per ready. entries_max bounds, with a
+ *   margin of one in RAFT_RESERVE_FRACTION, the proposals between the last applied entry and the
+ *   last; a follower that
+ *   lags in applying is bounded by entries_max too. Beyond go only no-ops of leaders that came to
+ *   nothing, and what a log holds after a restart, until its commit index is known again.
+ *   entries_max must not shrink between restarts. Each limit is checked before an input is taken:
+ *   no half steps.
  * Refusals: every refused input moves the counter named in raft_events.def.
  * Cost: O(1) per message, O(entries) per append, O(members) per ready; measured: not measured.
  */
@@ -38,9 +43,10 @@
 #define RAFT_RESERVE_FRACTION 8u
 #define RAFT_INFLIGHT_MAX     (1u << 16)
 #define RAFT_TIMEOUT_NS_MAX   UINT64_C(3600000000000)
-/* What raft_step believes: members that are ten elections a second ahead for 13 years, and no larger numbers. */
-#define RAFT_TERM_LEAP_MAX    (UINT64_C(1) << 32)
-#define RAFT_NUMBER_MAX       ((UINT64_C(1) << 62) - 1)
+/* What raft_step believes: members that are ten elections a second ahead for 13 years, and no
+ * larger numbers. */
+#define RAFT_TERM_LEAP_MAX (UINT64_C(1) << 32)
+#define RAFT_NUMBER_MAX    ((UINT64_C(1) << 62) - 1)
 
 typedef struct raft raft;
 
@@ -58,31 +64,31 @@ const char *raft_event_sentence(enum raft_event event);
 
 struct raft_config {
     uint16_t group;
-    uint16_t self; /* id of this member; must be among `member`                               */
+    uint16_t self; /* id of this member; must be among `member` */
     uint32_t member_count;
-    uint16_t member[QUORUM_MEMBERS_MAX]; /* ids, ascending; all voters for now                */
-    uint64_t seed;   /* another one for every start of a member                               */
-    uint64_t now_ns; /* clock at init: a starting voter waits one time-out before it votes    */
+    uint16_t member[QUORUM_MEMBERS_MAX]; /* ids, ascending; all voters for now */
+    uint64_t seed;                       /* another one for every start of a member */
+    uint64_t now_ns; /* clock at init: a starting voter waits one time-out before it votes */
     uint64_t heartbeat_ns;
-    uint64_t election_timeout_ns;     /* lower bound; followers that hear less long ago refuse votes  */
-    uint64_t election_timeout_max_ns; /* upper bound of the randomised time-out                       */
-    uint32_t drift_ppm;               /* leases allow for clock rates of two members this far apart   */
-    uint32_t entries_max;             /* power of two: entries whose terms are kept in memory         */
-    uint32_t message_entries_max;     /* per APPEND                                                   */
-    uint32_t message_bytes_max;       /* of entries per APPEND; a larger entry travels alone          */
-    uint32_t inflight_messages_max;   /* unanswered APPENDs per follower                              */
-    uint32_t inflight_bytes_max;      /* unanswered bytes per follower                                */
-    uint32_t uncommitted_bytes_max;   /* proposals beyond are refused: busy                           */
+    uint64_t election_timeout_ns;     /* lower bound; followers that heard less long ago refuse */
+    uint64_t election_timeout_max_ns; /* upper bound of the randomised time-out */
+    uint32_t drift_ppm;               /* leases allow for two clocks this far apart */
+    uint32_t entries_max;             /* power of two: entries whose terms are kept in memory */
+    uint32_t message_entries_max;     /* per APPEND */
+    uint32_t message_bytes_max;       /* of entries per APPEND; a larger entry travels alone */
+    uint32_t inflight_messages_max;   /* unanswered APPENDs per follower */
+    uint32_t inflight_bytes_max;      /* unanswered bytes per follower */
+    uint32_t uncommitted_bytes_max;   /* proposals beyond are refused: busy */
     bool pre_vote;
     bool check_quorum;
     bool lease_reads;
 };
 
-/* What survived: zero everything but on a restart from storage. Entries after first_index - 1 follow by
- * raft_restore_entry, in order. */
+/* What survived: zero everything but on a restart from storage. Entries after first_index - 1
+ * follow by raft_restore_entry, in order. */
 struct raft_restore {
     uint64_t term;
-    uint16_t vote; /* RAFT_NOBODY: none */
+    uint16_t vote;          /* RAFT_NOBODY: none */
     uint64_t first_index;   /* first entry still in the log; 1 for a fresh one, 0 reads as 1 */
     uint64_t previous_term; /* of entry first_index - 1 */
     uint64_t applied;       /* state machine is at this index already; >= first_index - 1 */
@@ -97,69 +103,75 @@ struct raft_entry {
 
 /* 0: not an acceptable config. Refused are: no or too many members, ids that do not ascend or are
  * RAFT_NOBODY, a self that is no member; heartbeat_ns 0 or above half of election_timeout_ns, an
- * election_timeout_max_ns that is not above election_timeout_ns or above RAFT_TIMEOUT_NS_MAX; drift_ppm of a
- * million or more; lease_reads without check_quorum; entries_max that is no power of two or out of
- * [RAFT_ENTRIES_MIN, RAFT_ENTRIES_MAX]; inflight_messages_max above RAFT_INFLIGHT_MAX; any other maximum 0. */
+ * election_timeout_max_ns that is not above election_timeout_ns or above RAFT_TIMEOUT_NS_MAX;
+ * drift_ppm of a million or more; lease_reads without check_quorum; entries_max that is no power of
+ * two or out of [RAFT_ENTRIES_MIN, RAFT_ENTRIES_MAX]; inflight_messages_max above
+ * RAFT_INFLIGHT_MAX; any other maximum 0. */
 size_t raft_footprint(const struct raft_config *config);
 
-/* The config must be acceptable; `restore` NULL: a fresh member. Recovery has checked what it restores: terms
- * do not fall along the log and are not above `term`, which after a snapshot was installed is at least the
- * snapshot's. These are asserted. */
+/* The config must be acceptable; `restore` NULL: a fresh member. Recovery has checked what it
+ * restores: terms do not fall along the log and are not above `term`, which after a snapshot was
+ * installed is at least the snapshot's. These are asserted. */
 raft *raft_init(void *memory, const struct raft_config *config, const struct raft_restore *restore);
-void raft_restore_entry(raft *, const struct raft_entry *entry); /* before the first tick; already stored */
+/* Before the first tick; already stored. */
+void raft_restore_entry(raft *, const struct raft_entry *entry);
 
-/* ---- in ------------------------------------------------------------------------------------- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
-/* One received message and what became of it. `from` and `to` have been filled in from the frame. */
+/* One received message and what became of it. `from` and `to` have been filled in from the
+ * frame. */
 struct raft_input {
     struct wire_raft message;
-    const struct raft_entry *entries; /* message.entry_count of them; only read during the call        */
-    /* out: entries [take_first, take_first + take_count) are new and must go into the log, in the order of
-     * inputs, replacing whatever the log held from take_first on. take_count 0: nothing to copy. */
+    const struct raft_entry *entries; /* message.entry_count of them; only read during the call */
+    /* out: entries [take_first, take_first + take_count) are new and must go into the log, in the
+     * order of inputs, replacing whatever the log held from take_first on. take_count 0: nothing to
+     * copy. */
     uint64_t take_first;
     uint32_t take_count;
 };
 
-/* Returns how many inputs it took, in order; the rest must be offered again after raft_ready. An append that
- * does not fit the window is taken as far as it fits. */
+/* Returns how many inputs it took, in order; the rest must be offered again after raft_ready. An
+ * append that does not fit the window is taken as far as it fits. */
 uint32_t raft_step(raft *, struct raft_input *inputs, uint32_t count);
 
-/* Leader only: appends `count` entries of the given encoded sizes behind raft_last_index, all of the current
- * term; returns how many it took (0: not leader, transferring, log window or uncommitted bytes full).
- * A new leader commits nothing before an entry of its own term (§5.4.2), and the machine can not make one:
- * while raft_noop_due, the owner's next proposal must be a single no-op, and only one entry is taken. */
+/* Leader only: appends `count` entries of the given encoded sizes behind raft_last_index, all of
+ * the current term; returns how many it took (0: not leader, transferring, log window or
+ * uncommitted bytes full). A new leader commits nothing before an entry of its own term (§5.4.2),
+ * and the machine can not make one: while raft_noop_due, the owner's next proposal must be a single
+ * no-op, and only one entry is taken. */
 uint32_t raft_propose(raft *, const uint32_t *bytes, uint32_t count);
 bool raft_noop_due(const raft *);
 
 void raft_tick(raft *, uint64_t now_ns);
-void raft_stored(raft *, uint64_t seq);    /* everything persisted under numbers <= seq is durable      */
-void raft_applied(raft *, uint64_t index); /* state machine is there; frees window. Within spans handed out */
+void raft_stored(raft *, uint64_t seq);    /* what was persisted under numbers <= seq is durable */
+void raft_applied(raft *, uint64_t index); /* frees window; within the spans handed out */
 
-/* The log no longer holds entries before this; they are applied. Followers that still need them become
- * RAFT_SNAPSHOT and are sent heartbeats only, until their log reaches the leader's window by other means (their
- * owner installs a snapshot and makes a new machine with raft_init). The window forgets as well: followers more
- * than entries_max entries behind are in the same position. */
+/* The log no longer holds entries before this; they are applied. Followers that still need them
+ * become RAFT_SNAPSHOT and are sent heartbeats only, until their log reaches the leader's window by
+ * other means (their owner installs a snapshot and makes a new machine with raft_init). The window
+ * forgets as well: followers more than entries_max entries behind are in the same position. */
 void raft_compacted(raft *, uint64_t first_index);
 
-/* Leader in office: hand over to `to` (thesis §3.10); false: can not. Until it has worked or an election
- * time-out is over, proposals are refused; leases end for the rest of the term. */
+/* Leader in office: hand over to `to` (thesis §3.10); false: can not. Until it has worked or an
+ * election time-out is over, proposals are refused; leases end for the rest of the term. */
 bool raft_transfer(raft *, uint16_t to);
 
-/* ---- out ------------------------------------------------------------------------------------ */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 struct raft_send {
     struct wire_raft message;
-    uint64_t after_seq; /* 0: now; else held until that number is stored                               */
+    uint64_t after_seq; /* 0: now; else held until that number is stored */
 };
 
 /* Work for the caller, in this order. */
 struct raft_ready {
-    /* persist under number `seq` given to raft_ready: hard state if changed, entries [first, last] if any */
+    /* persist under number `seq` given to raft_ready: hard state if changed, entries [first, last]
+     * if any */
     bool hard_state_changed;
-    bool must_persist;  /* anything at all under `seq`                                                    */
+    bool must_persist; /* anything at all under `seq` */
     uint16_t vote;
     uint64_t term;
-    uint64_t persist_first; /* 0: no entries; log is truncated from here on before they are written       */
+    uint64_t persist_first; /* 0: no entries; log is truncated from here on first */
     uint64_t persist_last;
     /* messages: an APPEND's entries are read from the log, and are in it already */
     const struct raft_send *send;
@@ -167,22 +179,23 @@ struct raft_ready {
     /* entries [commit_first, commit_last] are committed and stored here: apply them. 0: none */
     uint64_t commit_first;
     uint64_t commit_last;
-    uint64_t wake_ns;  /* tick no later than this                                                         */
-    bool more;         /* send was full: call again after sending                                         */
-    bool role_changed; /* role or known leader, since the last ready; see raft_status                     */
+    uint64_t wake_ns;  /* tick no later than this */
+    bool more;         /* send was full: call again after sending */
+    bool role_changed; /* role or known leader, since the last ready; see raft_status */
 };
 
-/* `seq` is the number that this persist will bear if ready->must_persist; it rises and never repeats, over
- * all groups that share a log. */
+/* `seq` is the number that this persist will bear if ready->must_persist; it rises and never
+ * repeats, over all groups that share a log. */
 void raft_ready(raft *, uint64_t seq, struct raft_ready *ready);
 
 /* True when raft_ready would have something to say. O(1). */
 bool raft_dirty(const raft *);
 
-/* ---- reads (thesis §6.4) -------------------------------------------------------------------- */
+/* ---- reads (thesis §6.4) --------------------------------------------------------------------- */
 
-/* A linearizable read may look at the state machine once it has applied `index` and the ticket is ready.
- * `round` is fresh for each broadcast and never reused, so an old echo can confirm nothing. */
+/* A linearizable read may look at the state machine once it has applied `index` and the ticket
+ * is ready. `round` is fresh for each broadcast and never reused, so an old echo can confirm
+ * nothing. */
 struct raft_ticket {
     uint64_t term;
     uint64_t index;
@@ -191,13 +204,14 @@ struct raft_ticket {
 
 enum raft_ticket_state { RAFT_TICKET_WAIT, RAFT_TICKET_READY, RAFT_TICKET_LOST };
 
-/* False: not leader, or no entry of this term is committed yet (§6.4 step 1). Tickets taken between two
- * raft_ready calls share one round. The read must have been received before the `now` of the last raft_tick
- * was: a lease says that at that moment there was no other leader, and nothing about later. */
+/* False: not leader, or no entry of this term is committed yet (§6.4 step 1). Tickets taken between
+ * two raft_ready calls share one round. The read must have been received before the `now` of the
+ * last raft_tick was: a lease says that at that moment there was no other leader, and nothing about
+ * later. */
 bool raft_read(raft *, struct raft_ticket *ticket);
 enum raft_ticket_state raft_ticket_state(const raft *, const struct raft_ticket *ticket);
 
-/* ---- looks ---------------------------------------------------------------------------------- */
+/* ---- looks ----------------------------------------------------------------------------------- */
 
 struct raft_member_status {
     uint16_t id;
@@ -207,7 +221,7 @@ struct raft_member_status {
 };
 
 struct raft_status {
-    uint8_t role; /* enum raft_role */
+    uint8_t role;    /* enum raft_role */
     uint16_t leader; /* RAFT_NOBODY: unknown */
     uint16_t vote;
     uint32_t member_count;
@@ -216,8 +230,8 @@ struct raft_status {
     uint64_t stored;
     uint64_t commit;
     uint64_t applied;
-    uint64_t lease_until_ns; /* leader: 0 without */
-    uint64_t term_start_index; /* leader: index of its first entry; reads and admissions wait for it */
+    uint64_t lease_until_ns;   /* leader: 0 without */
+    uint64_t term_start_index; /* leader: its first entry; reads and admissions wait for it */
     struct raft_member_status member[QUORUM_MEMBERS_MAX];
 };
 
@@ -225,15 +239,15 @@ void raft_status(const raft *, struct raft_status *status);
 uint64_t raft_term(const raft *);
 uint64_t raft_last_index(const raft *);
 uint64_t raft_commit(const raft *);
-uint16_t raft_leader(const raft *);  /* RAFT_NOBODY: unknown */
+uint16_t raft_leader(const raft *); /* RAFT_NOBODY: unknown */
 bool raft_is_leader(const raft *);
-bool raft_leader_ready(const raft *); /* leader, and an entry of its own term is applied: reads and exactly-once
-                                         admission may start                                            */
+/* Leader, and an entry of its own term is applied: reads and exactly-once admission may start. */
+bool raft_leader_ready(const raft *);
 uint64_t raft_entry_term(const raft *, uint64_t index); /* 0: not in the window */
 const uint64_t *raft_counters(const raft *); /* RAFT_EVENT_COUNT counters, by enum raft_event */
 
-/* Every invariant of the paper's figure 3 that one member can see, in the paper's words; aborts by ENSURE.
- * O(entries_max): for the simulator and debug builds. */
+/* Every invariant of the paper's figure 3 that one member can see, in the paper's words; aborts by
+ * ENSURE. O(entries_max): for the simulator and debug builds. */
 void raft_check(const raft *);
 
 #endif

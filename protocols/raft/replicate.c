@@ -77,7 +77,8 @@ static void rejected(raft *r, const struct wire_raft *reply, uint32_t from)
         need_snapshot(r, f);
         return;
     }
-    /* A correction that corrects nothing waits for the heartbeat: no ping-pong at the speed of the wire. */
+    /* A correction that corrects nothing waits for the heartbeat: no ping-pong at the speed of the
+     * wire. */
     bool stuck = f->progress == RAFT_PROBE && f->next == agreed + 1;
     raft_count(r, RAFT_PROBED);
     set_progress(r, f, RAFT_PROBE);
@@ -104,9 +105,10 @@ void raft_replicate_reply(raft *r, const struct wire_raft *reply, uint32_t from)
         rejected(r, reply, from);
 }
 
-/* ---- what goes out -------------------------------------------------------------------------- */
+/* ---- what goes out --------------------------------------------------------------------------- */
 
-/* Entries [next, next + count) for the follower at `to`; 0: a heartbeat, which asks whether next - 1 is there. */
+/* Entries [next, next + count) for the follower at `to`; 0: a heartbeat, which asks whether next -
+ * 1 is there. */
 static void send_append(raft *r, uint32_t to, uint32_t count, uint64_t bytes)
 {
     struct raft_follower *f = &r->follower[to];
@@ -121,8 +123,9 @@ static void send_append(raft *r, uint32_t to, uint32_t count, uint64_t bytes)
     f->sent_round = r->round;
 }
 
-/* How many entries the next message takes; 0: none, or it must wait. Room in flight is given out by whole
- * messages, so that a full pipeline does not crumble; alone, even an entry larger than a message may go. */
+/* How many entries the next message takes; 0: none, or it must wait. Room in flight is given out by
+ * whole messages, so that a full pipeline does not crumble; alone, even an entry larger than a
+ * message may go. */
 static uint32_t fit_message(const raft *r, const struct raft_follower *f, uint64_t *bytes)
 {
     const struct raft_config *c = &r->config;
@@ -209,7 +212,7 @@ void raft_replicate_send(raft *r)
     send_timeout_now(r);
 }
 
-/* ---- hand-over (§3.10) ---------------------------------------------------------------------- */
+/* ---- hand-over (§3.10) ----------------------------------------------------------------------- */
 
 bool raft_transfer(raft *r, uint16_t to)
 {

@@ -1,6 +1,6 @@
 #include "protocols/raft/internal.h"
 
-/* ---- roles ---------------------------------------------------------------------------------- */
+/* ---- roles ----------------------------------------------------------------------------------- */
 
 static void set_role(raft *r, uint8_t role, uint16_t leader)
 {
@@ -47,7 +47,7 @@ static void lead(raft *r)
     raft_pace_lead(r);
 }
 
-/* ---- campaigns ------------------------------------------------------------------------------ */
+/* ---- campaigns ------------------------------------------------------------------------------- */
 
 static void count_votes(raft *r);
 
@@ -127,7 +127,7 @@ void raft_vote_send(raft *r)
     }
 }
 
-/* ---- voters --------------------------------------------------------------------------------- */
+/* ---- voters ---------------------------------------------------------------------------------- */
 
 /* §5.4.1: the later last term wins; in equal terms the longer log. */
 static bool up_to_date(const raft *r, const struct wire_raft *request)
@@ -139,7 +139,8 @@ static bool up_to_date(const raft *r, const struct wire_raft *request)
            (request->log_term == last_term && request->index >= r->last);
 }
 
-/* Names the reason to refuse; RAFT_EVENT_COUNT: none. A request's term is ours by now if it may be. */
+/* Names the reason to refuse; RAFT_EVENT_COUNT: none. A request's term is ours by now if it may
+ * be. */
 static enum raft_event reason_to_refuse(const raft *r, const struct wire_raft *request)
 {
     bool real = request->kind == WIRE_VOTE;
@@ -153,7 +154,8 @@ static enum raft_event reason_to_refuse(const raft *r, const struct wire_raft *r
     return RAFT_EVENT_COUNT;
 }
 
-/* §4.2.3, §6.4.1: not even a higher term counts while a leader is heard, unless it asked for this (§3.10). */
+/* §4.2.3, §6.4.1: not even a higher term counts while a leader is heard, unless it asked for this
+ * (§3.10). */
 static bool loyal_to_leader(const raft *r, const struct wire_raft *request)
 {
     return raft_pace_leader_lives(r) && request->term >= r->term &&
@@ -219,7 +221,8 @@ void raft_vote_reply(raft *r, const struct wire_raft *reply, uint32_t from)
         return;
     }
     if (!granted) {
-        /* a vote refused in this term stays refused; a pre-vote may be granted once a leader is missed */
+        /* a vote refused in this term stays refused; a pre-vote may be granted once a leader is
+         * missed */
         r->refusals |= real ? raft_bit(from) : 0;
         return;
     }

@@ -1,25 +1,27 @@
 /* fragment.h: a message that outgrew one frame, cut into pieces and put together again.
  *
- * Shape: the sender describes the encoded message as a head (message header and fixed part, made by one of the
- * wire_*_head functions), a body where it lies, and zeros up to a multiple of 8; piece k is a WIRE_FRAGMENT
- * message that holds bytes [k * unit, (k + 1) * unit) of it. All pieces but the last are of one size, so a bitmap
- * tells what has arrived, in whatever order and however often.
+ * Shape: the sender describes the encoded message as a head (message header and fixed part, made by
+ * one of the wire_*_head functions), a body where it lies, and zeros up to a multiple of 8; piece k
+ * is a WIRE_FRAGMENT message that holds bytes [k * unit, (k + 1) * unit) of it. All pieces but the
+ * last are of one size, so a bitmap tells what has arrived, in whatever order and however often.
  *
  *   fragment | id 8 | offset 4 | total 4 | bytes       group: the inner message's; flags: its kind
  *
  *   receiver:  wire_assembly_find ── none ──► make_room ─► reserve a buffer ─► open ─► add
  *                     └─ found ─► add ─► missing_bytes 0 ─► view ─► close
  *
- *   The receiver fills a buffer of its own choice, a reserved slot of the log: in a whole REQUEST of one command
- *   56 bytes lie before the command's body, in an APPEND the entry lies at offset 64, so the slot becomes a
- *   log entry (header of 48) without another copy.
- *   An id names bytes: the same id may be sent again, and what arrived of both attempts adds up; if any byte has
- *   changed, the id must have changed too. Bytes that disagree are refused, the first ones stay.
+ *   The receiver fills a buffer of its own choice, a reserved slot of the log: in a whole REQUEST
+ *   of one command 56 bytes lie before the command's body, in an APPEND the entry lies at offset
+ *   64, so the slot becomes a log entry (header of 48) without another copy. An id names bytes: the
+ *   same id may be sent again, and what arrived of both attempts adds up; if any byte has changed,
+ *   the id must have changed too. Bytes that disagree are refused, the first ones stay.
  *
- * Memory: the structures are the caller's and flat; a buffer is kept from open to close, expiry or eviction; a cut
- *   points to head and body until its last piece is written. Threads: one owner per table. Time: passed in, ns.
- * Limits: WIRE_FRAGMENT_TOTAL_MAX bytes in a message; WIRE_FRAGMENT_UNIT_MIN bytes in each piece but the last, so
- *   the bitmap is of fixed size; WIRE_ASSEMBLIES_PER_PEER open messages of one peer, WIRE_ASSEMBLIES_MAX of all.
+ * Memory: the structures are the caller's and flat; a buffer is kept from open to close, expiry or
+ *   eviction; a cut points to head and body until its last piece is written. Threads: one owner per
+ *   table. Time: passed in, ns.
+ * Limits: WIRE_FRAGMENT_TOTAL_MAX bytes in a message; WIRE_FRAGMENT_UNIT_MIN bytes in each piece
+ *   but the last, so the bitmap is of fixed size; WIRE_ASSEMBLIES_PER_PEER open messages of one
+ *   peer, WIRE_ASSEMBLIES_MAX of all.
  * Refusals: enum wire_refusal, FRAGMENT above all; counters of the table: fragment_events.def.
  * Cost: one copy per piece, a scan of WIRE_ASSEMBLIES_MAX keys per look-up; measured: not measured.
  */
@@ -40,10 +42,10 @@
 #define WIRE_FRAGMENT_FRAME_BYTES_MIN                                                              \
     (WIRE_FRAME_BYTES + WIRE_MESSAGE_BYTES + WIRE_FRAGMENT_BYTES + WIRE_FRAGMENT_UNIT_MIN)
 
-/* ---- sender --------------------------------------------------------------------------------- */
+/* ---- sender ---------------------------------------------------------------------------------- */
 
-/* The bytes of a message up to where its one entry, command body or result value begins. What follows is
- * message->entry_bytes, body_bytes, or result->value_bytes long. */
+/* The bytes of a message up to where its one entry, command body or result value begins. What
+ * follows is message->entry_bytes, body_bytes, or result->value_bytes long. */
 void wire_raft_head(uint8_t head[WIRE_RAFT_HEAD_BYTES], const struct wire_raft *message);
 void wire_request_head(uint8_t head[WIRE_REQUEST_HEAD_BYTES], const struct wire_request *request,
                        uint64_t sequence, uint32_t body_bytes);
@@ -62,8 +64,9 @@ struct wire_cut {
     uint32_t count; /* pieces                                           */
 };
 
-/* frame_bytes: capacity of the frames, >= WIRE_FRAGMENT_FRAME_BYTES_MIN. The head is that of a whole message, its
- * length field included; head and body make up a message of at most WIRE_FRAGMENT_TOTAL_MAX. */
+/* frame_bytes: capacity of the frames, >= WIRE_FRAGMENT_FRAME_BYTES_MIN. The head is that of a
+ * whole message, its length field included; head and body make up a message of at most
+ * WIRE_FRAGMENT_TOTAL_MAX. */
 void wire_cut_begin(struct wire_cut *cut, uint64_t id, const uint8_t *head, uint32_t head_bytes,
                     const uint8_t *body, uint32_t body_bytes, uint32_t frame_bytes);
 
@@ -82,11 +85,13 @@ struct wire_fragment {
     uint8_t kind; /* of the inner message */
 };
 
-/* Refuses a piece that lies outside its message, is misaligned or too small, or is of a message over the limit. */
+/* Refuses a piece that lies outside its message, is misaligned or too small, or is of a message
+ * over the limit. */
 enum wire_refusal wire_get_fragment(const struct wire_view *view, struct wire_fragment *fragment);
 
-/* What the first piece of a REQUEST says of its one command (route, client, session, sequence), so that it can be
- * answered before the others are here. False: another piece, or of something else. */
+/* What the first piece of a REQUEST says of its one command (route, client, session, sequence),
+ * so that it can be answered before the others are here. False: another piece, or of something
+ * else. */
 bool wire_peek_request(const struct wire_fragment *fragment, struct wire_request *request,
                        uint64_t *sequence);
 
@@ -108,8 +113,8 @@ struct wire_assembly {
 void wire_assembly_begin(struct wire_assembly *assembly, const struct wire_fragment *fragment,
                          uint8_t *buffer);
 
-/* Copies the piece to its place; a duplicate changes nothing. Refuses, FRAGMENT, what disagrees with the
- * message or with bytes that are here already. */
+/* Copies the piece to its place; a duplicate changes nothing. Refuses, FRAGMENT, what disagrees
+ * with the message or with bytes that are here already. */
 enum wire_refusal wire_assembly_add(struct wire_assembly *assembly,
                                     const struct wire_fragment *fragment);
 
@@ -117,8 +122,8 @@ enum wire_refusal wire_assembly_add(struct wire_assembly *assembly,
 bool wire_assembly_lacks(const struct wire_assembly *assembly,
                          const struct wire_fragment *fragment);
 
-/* The message, once whole: a view into the buffer. Refuses bytes that are no single message, or another kind
- * or group than the pieces said. */
+/* The message, once whole: a view into the buffer. Refuses bytes that are no single message, or
+ * another kind or group than the pieces said. */
 enum wire_refusal wire_assembly_view(const struct wire_assembly *assembly, struct wire_view *view);
 
 /* ---- receiver: all messages ------------------------------------------------------------------ */
@@ -155,17 +160,18 @@ struct wire_abandoned {
 
 void wire_assembly_table_init(struct wire_assembly_table *table, uint64_t timeout_ns);
 
-/* The open message that this piece belongs to; NULL: none. A piece that it lacks, and no other, keeps it alive. */
+/* The open message that this piece belongs to; NULL: none. A piece that it lacks, and no other,
+ * keeps it alive. */
 struct wire_assembly *wire_assembly_find(struct wire_assembly_table *table, uint64_t peer,
                                          const struct wire_fragment *fragment, uint64_t now_ns);
 
-/* Before an open: if this peer, or all together, have as many as they may, gives up the one that has waited
- * longest for a piece, at least patience_ns. True: `abandoned` says which. */
+/* Before an open: if this peer, or all together, have as many as they may, gives up the one that
+ * has waited longest for a piece, at least patience_ns. True: `abandoned` says which. */
 bool wire_assembly_make_room(struct wire_assembly_table *table, uint64_t peer, uint64_t now_ns,
                              struct wire_abandoned *abandoned);
 
-/* May this peer open another one? Two that make progress together must not both give way to a third: then none of
- * the three would ever be whole. */
+/* May this peer open another one? Two that make progress together must not both give way to a
+ * third: then none of the three would ever be whole. */
 bool wire_assembly_has_room(const struct wire_assembly_table *table, uint64_t peer);
 
 /* There must be room. The buffer stays with the message until it is closed or abandoned. */

@@ -1,7 +1,8 @@
-/* message.h: how the folder's own files put a message into a frame. Not for others: they use wire.h.
+/* message.h: how the folder's own files put a message into a frame. Not for others: they use
+ * wire.h.
  *
- * Shape: a message is written at once with its header, or started short and made longer while it is the last
- * one. Memory: the writer's. Threads, time: none. Limits: the writer's capacity.
+ * Shape: a message is written at once with its header, or started short and made longer while it is
+ * the last one. Memory: the writer's. Threads, time: none. Limits: the writer's capacity.
  * Refusals: NULL when there is no room; the frame stays whole. Cost: two stores and the padding.
  */
 #ifndef PROTOCOLS_WIRE_MESSAGE_H
@@ -57,8 +58,8 @@ static inline uint8_t *wire_message_begin(struct wire_writer *writer, uint8_t ki
     return header + WIRE_MESSAGE_BYTES;
 }
 
-/* Makes the last message longer by `bytes`, a multiple of WIRE_ALIGN, as must be its length so far. Returns
- * where they lie. */
+/* Makes the last message longer by `bytes`, a multiple of WIRE_ALIGN, as must be its length so far.
+ * Returns where they lie. */
 static inline uint8_t *wire_message_extend(struct wire_writer *writer, uint64_t bytes)
 {
     if (bytes > writer->capacity - writer->bytes)

@@ -39,7 +39,8 @@ static bool entry_body_fits_kind(uint8_t kind, uint32_t body_bytes)
     return kind != 0 && kind < WIRE_ENTRY_KIND_COUNT && body_bytes == 0;
 }
 
-/* Only lengths and numbers: a command is decoded where it is applied, and answered there if it is bad. */
+/* Only lengths and numbers: a command is decoded where it is applied, and answered there if it is
+ * bad. */
 static bool entries_tile(const struct wire_raft *message, const uint8_t *at)
 {
     uint64_t left = message->entry_bytes;

@@ -1,5 +1,6 @@
-/* The client machine under a program of choices: submissions, frames that leave, answers to what was sent, answers of
- * raw input, time. Each command completes once; what is counted adds up; an outstanding command has a wake time. */
+/* The client machine under a program of choices: submissions, frames that leave, answers to what
+ * was sent, answers of raw input, time. Each command completes once; what is counted adds up; an
+ * outstanding command has a wake time. */
 #include "protocols/client/client.h"
 #include "tests/fuzz/fuzz.h"
 

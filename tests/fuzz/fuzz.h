@@ -1,7 +1,8 @@
 /* fuzz.h: what the targets share: the input as a stream of choices.
  *
- * Shape: a target takes small numbers and byte strings off the input until it is empty; an empty input gives zeros, so
- * every input is a valid program. Memory: the input, not copied. Threads: one. Time: none. Limits, refusals: none.
+ * Shape: a target takes small numbers and byte strings off the input until it is empty; an empty
+ * input gives zeros, so every input is a valid program. Memory: the input, not copied. Threads:
+ * one. Time: none. Limits, refusals: none.
  */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H

@@ -1,4 +1,5 @@
-/* Any bytes as a command: what is accepted lies inside, keeps to the limits and encodes to the same bytes. */
+/* Any bytes as a command: what is accepted lies inside, keeps to the limits and encodes to the same
+ * bytes. */
 #include "protocols/wire/wire.h"
 #include "tests/fuzz/fuzz.h"
 

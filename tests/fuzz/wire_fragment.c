@@ -1,6 +1,6 @@
-/* The table of messages in pieces, under a program of choices: good pieces of known messages in any order, pieces
- * with a bit turned, pieces made of raw input, time. Whole messages of which no bad piece was accepted are right, and a
- * buffer is never in use twice. */
+/* The table of messages in pieces, under a program of choices: good pieces of known messages in any
+ * order, pieces with a bit turned, pieces made of raw input, time. Whole messages of which no bad
+ * piece was accepted are right, and a buffer is never in use twice. */
 #include "protocols/wire/fragment.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
-/* Any bytes as a frame: every getter on every message. What is accepted is walked to its end, touching each byte that a
- * caller would, and encodes to the same bytes again. */
+/* Any bytes as a frame: every getter on every message. What is accepted is walked to its end,
+ * touching each byte that a caller would, and encodes to the same bytes again. */
 #include "protocols/wire/fragment.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -2,8 +2,9 @@
  *
  *   golden_raft [--rewrite] FILE...
  *
- * Several commands may stand above one "----". With --rewrite the transcripts are replaced by what happens now:
- * read the difference like a change of the protocol. Exit status: 0 all equal, 1 some differ, 64 usage. */
+ * Several commands may stand above one "----". With --rewrite the transcripts are replaced by what
+ * happens now: read the difference like a change of the protocol. Exit status: 0 all equal, 1 some
+ * differ, 64 usage. */
 #include "tests/golden/raft_play.h"
 
 #include <fstream>

@@ -214,7 +214,8 @@ void Play::install(Words &words)
     boot(a);
 }
 
-/* inject from 1 to 2 term 3 after 0 0 commit 5 entries 1 1: an APPEND out of the past, or of a broken peer */
+/* inject from 1 to 2 term 3 after 0 0 commit 5 entries 1 1: an APPEND out of the past, or of a
+ * broken peer */
 void Play::inject(Words &words)
 {
     Message message{};

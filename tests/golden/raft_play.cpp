@@ -76,7 +76,7 @@ std::string describe(const Message &message)
     return text.str();
 }
 
-/* ---- the stage ------------------------------------------------------------------------------ */
+/* ---- the stage ------------------------------------------------------------------------------- */
 
 uint64_t Play::clock_ns(const Actor &a) const
 {

@@ -1,7 +1,9 @@
-/* raft_play.h: a few Raft machines on a stage, directed line by line, and the transcript of what they do.
+/* raft_play.h: a few Raft machines on a stage, directed line by line, and the transcript of what
+ * they do.
  *
- * Shape: time goes in steps of one millisecond; a message takes one step, and so does a write. Members act in
- *   the order of their ids. A leader appends its no-op by itself. Heartbeats and echoes that say nothing new
+ * Shape: time goes in steps of one millisecond; a message takes one step, and so does a write.
+ *   Members act in the order of their ids. A leader appends its no-op by itself. Heartbeats and
+ *   echoes that say nothing new
  *   are left out of the transcript.
  * Memory, threads: the test's. Time: virtual. Same commands, same transcript.
  */

@@ -1,7 +1,9 @@
-/* internal.h: what the two halves of the interposer tell each other, and which sanitizer is in the way.
+/* internal.h: what the two halves of the interposer tell each other, and which sanitizer is in the
+ * way.
  *
- * Shape: interpose.c catches system calls and keeps the counters, allocation.c catches calls by name. Memory, time,
- * limits, refusals: none. Threads: interpose_note is called by any. Cost: a thread-local load.
+ * Shape: interpose.c catches system calls and keeps the counters, allocation.c catches calls by
+ * name. Memory, time, limits, refusals: none. Threads: interpose_note is called by any. Cost: a
+ * thread-local load.
  */
 #ifndef TESTS_INTERPOSE_INTERNAL_H
 #define TESTS_INTERPOSE_INTERNAL_H

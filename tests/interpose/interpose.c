@@ -29,8 +29,9 @@ void interpose_note(enum interpose_kind kind)
         atomic_fetch_add_explicit(&counts[kind], 1, memory_order_relaxed);
 }
 
-/* The kernel lets calls from this range pass even under the mark: here the handler makes the caught call, and
- * from here it returns. The kernel compares the address after the instruction, hence the end label behind ret.
+/* The kernel lets calls from this range pass even under the mark: here the handler makes the caught
+ * call, and from here it returns. The kernel compares the address after the instruction, hence the
+ * end label behind ret.
  */
 __asm__(
     ".pushsection .text\n"
@@ -104,8 +105,9 @@ static void thread_watch(volatile uint8_t *mark)
     ENSURE(dispatch_on(mark)); /* interpose_start has seen it work */
 }
 
-/* libc's sigaction puts its own way back under the handler, one that the kernel would catch again. Not deferred:
- * a signal that arrives within a caught call has a handler whose return is caught in turn. */
+/* libc's sigaction puts its own way back under the handler, one that the kernel would catch again.
+ * Not deferred: a signal that arrives within a caught call has a handler whose return is caught in
+ * turn. */
 static bool handler_install(void)
 {
     struct {

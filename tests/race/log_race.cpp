@@ -1,5 +1,5 @@
-/* The writer appends, replaces what was not handed over yet and releases what was read; one reader on another core
- * looks up and copies the entries that it was told of, as apply and seal do. */
+/* The writer appends, replaces what was not handed over yet and releases what was read; one reader
+ * on another core looks up and copies the entries that it was told of, as apply and seal do. */
 #include <gtest/gtest.h>
 
 #include <atomic>

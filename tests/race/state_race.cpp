@@ -1,5 +1,6 @@
-/* One writer applies sets, deletes, deadlines and pairs of keys, two readers look without a lock, and a control thread
- * runs grace periods. Each value spells its key and a number over and over, so that a torn or reused one shows. */
+/* One writer applies sets, deletes, deadlines and pairs of keys, two readers look without a lock,
+ * and a control thread runs grace periods. Each value spells its key and a number over and over, so
+ * that a torn or reused one shows. */
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -1,5 +1,5 @@
-/* Readers spin on a view whose fields all follow from its epoch, while control replaces it without a pause: two of
- * liburcu's threads and two polling cores, one of each kind napping. */
+/* Readers spin on a view whose fields all follow from its epoch, while control replaces it without
+ * a pause: two of liburcu's threads and two polling cores, one of each kind napping. */
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -40,7 +40,7 @@ struct actor {
     struct client_completion completion[CLIENT_WINDOW_MAX];
 };
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void start_machine(struct actor *actor)
 {
@@ -125,7 +125,7 @@ void actor_crash(struct actor *actor)
     actor->dead = true;
 }
 
-/* ---- asking ----------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static uint32_t text_printed(struct actor *actor, const char *format, unsigned a, unsigned b,
                              unsigned c)
@@ -306,7 +306,7 @@ static void ask_last(struct actor *actor)
         actor->finish = FINISH_ASKED;
 }
 
-/* ---- being told ------------------------------------------------------------------------------- */
+/* ---- being told ------------------------------------------------------------------------------ */
 
 static void take_result(struct actor *actor, struct history_operation *o,
                         const struct wire_result *result)
@@ -395,7 +395,7 @@ void actor_receive(struct actor *actor, const uint8_t *payload, uint32_t bytes)
     }
 }
 
-/* ---- turns ------------------------------------------------------------------------------------ */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 static bool emit_to_network(struct actor *actor)
 {

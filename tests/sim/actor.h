@@ -1,10 +1,12 @@
 /* actor.h: a client: asks, waits, asks again, and writes down what it was told.
  *
- * Shape: one client machine (protocols/client) of one group, carried over the simulated network, or over
- *   a duct into one node's lane, which forwards. Few keys and many actors, so that commands conflict.
- *   Two keys of its own, a counter and a list, are never overwritten: at the end they must hold exactly
- *   what it was told. A client that restarts is a new process with a new session.
- * Memory: malloc at open and restart. Threads: one. Time: virtual. Limits: ACTOR_WINDOW outstanding.
+ * Shape: one client machine (protocols/client) of one group, carried over the simulated network, or
+ *   over a duct into one node's lane, which forwards. Few keys and many actors, so that commands
+ *   conflict.
+ *   Two keys of its own, a counter and a list, are never overwritten: at the end they must hold
+ *   exactly what it was told. A client that restarts is a new process with a new session.
+ * Memory: malloc at open and restart. Threads: one. Time: virtual. Limits: ACTOR_WINDOW
+ * outstanding.
  * Refusals: none. Cost: not measured.
  */
 #ifndef TESTS_SIM_ACTOR_H

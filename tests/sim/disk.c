@@ -78,7 +78,7 @@ void disk_close(struct storage *disk)
     free(disk);
 }
 
-/* ---- logs ------------------------------------------------------------------------------------- */
+/* ---- logs ------------------------------------------------------------------------------------ */
 
 static bool log_room(struct disk_log *log, uint64_t index)
 {
@@ -162,7 +162,7 @@ const struct disk_log *disk_durable(struct storage *disk, uint16_t group)
     return &disk->durable[group].log;
 }
 
-/* ---- storage.h -------------------------------------------------------------------------------- */
+/* ---- storage.h ------------------------------------------------------------------------------- */
 
 static uint64_t flush_ns(struct storage *disk)
 {
@@ -187,7 +187,8 @@ static uint64_t due_ns(struct storage *disk)
     return disk->next_end_ns;
 }
 
-/* Truncation may have overtaken a write of a split lane: what is gone is covered by a later write. */
+/* Truncation may have overtaken a write of a split lane: what is gone is covered by a later
+ * write. */
 static void copy_entries(struct write *write, const struct log *log)
 {
     const struct wire_entry *entry;
@@ -260,7 +261,7 @@ const char *storage_durability(const struct storage *disk)
     return "simulated";
 }
 
-/* ---- what happens to it ----------------------------------------------------------------------- */
+/* ---- what happens to it ---------------------------------------------------------------------- */
 
 uint64_t disk_next_ns(const struct storage *disk)
 {

@@ -1,7 +1,9 @@
-/* disk.h: storage.h on a disk that is slow, fails, and forgets what it had not reported when the power goes.
+/* disk.h: storage.h on a disk that is slow, fails, and forgets what it had not reported when the
+ * power goes.
  *
- * Shape: writes wait in order and become durable flush by flush. On a crash a prefix of the waiting writes
- *   survives, by chance, and of the next one a prefix of its entries: a torn write behind checksums.
+ * Shape: writes wait in order and become durable flush by flush. On a crash a prefix of the waiting
+ *   writes survives, by chance, and of the next one a prefix of its entries: a torn write behind
+ *   checksums.
  *   What was reported as stored always survives.
  *
  *   submit ─► image as written (hashes) ─► waiting ─► image as durable (bytes) ─► poll, recovery

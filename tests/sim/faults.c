@@ -74,7 +74,7 @@ bool fault_plan_parse(const char *list, struct fault_plan *plan, char word[32])
     }
 }
 
-/* ---- schedule --------------------------------------------------------------------------------- */
+/* ---- schedule -------------------------------------------------------------------------------- */
 
 static bool is_episodic(int kind)
 {
@@ -156,7 +156,7 @@ static uint32_t host_count(const struct world *world)
     return world->shape.replicas + world->shape.network_actors;
 }
 
-/* ---- episodes --------------------------------------------------------------------------------- */
+/* ---- episodes -------------------------------------------------------------------------------- */
 
 /* One direction: to one host, or everything that a node says. */
 static void cut(struct world *world, int change)

@@ -1,13 +1,14 @@
 /* faults.h: what goes wrong, how much of it, and when.
  *
- * Shape: each kind has an intensity in percent: of the frames for loss, duplicate and reorder; of the
- *   time for the others, which come in episodes: one of each kind at a time, begun and ended by the
+ * Shape: each kind has an intensity in percent: of the frames for loss, duplicate and reorder; of
+ *   the time for the others, which come in episodes: one of each kind at a time, begun and ended by
+ *   the
  *   schedule. Half of the episodes that pick one node pick a leader. A partition cuts two sides at
- *   random, or a leader off with some clients, or leaves one node that hears both sides; when a node is
- *   stopped, a partition around it may follow, since a leader that slept through its own deposition is
- *   the hardest test of reads; when leadership is handed over, the old leader may stop hearing the new
- *   one. "all" leaves it to the seed which kinds a run has, and how strong they
- *   are, so that runs differ in character.
+ *   random, or a leader off with some clients, or leaves one node that hears both sides; when a
+ *   node is stopped, a partition around it may follow, since a leader that slept through its own
+ *   deposition is the hardest test of reads; when leadership is handed over, the old leader may
+ *   stop hearing the new one. "all" leaves it to the seed which kinds a run has, and how strong
+ *   they are, so that runs differ in character.
  * Memory: embedded in the world. Threads: one owner. Time: virtual. Limits: names in faults.def,
  * 1 to 100 percent. Refusals: fault_plan_parse says which word it does not know.
  * Cost: O(kinds) per step; not measured.

@@ -73,7 +73,8 @@ static uint32_t occurrences(const uint8_t *list, uint32_t count, const uint8_t *
     return found;
 }
 
-/* In any order: what was left uncertain in one session may happen after what the next one was told. */
+/* In any order: what was left uncertain in one session may happen after what the next one was
+ * told. */
 static void check_list(struct world *world, const struct node *node, const struct account *account)
 {
     struct history *history = world->history;

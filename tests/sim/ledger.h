@@ -1,8 +1,8 @@
-/* ledger.h: exactly once, counted: what each process was told about the two keys of its own against what
- * they hold.
+/* ledger.h: exactly once, counted: what each process was told about the two keys of its own against
+ * what they hold.
  *
- * Shape: after healing, on every node: a counter holds every increment that was acknowledged, none that
- *   was refused, and each uncertain one once or not at all; a list likewise, token by token.
+ * Shape: after healing, on every node: a counter holds every increment that was acknowledged, none
+ *   that was refused, and each uncertain one once or not at all; a list likewise, token by token.
  *   linearize.h says the same in general; this one can not be undecided.
  * Memory: malloc during the call. Threads: one. Time, limits: none. Refusals: violation (report.h).
  * Cost: O(operations * own keys * nodes); not measured.

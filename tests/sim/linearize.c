@@ -76,7 +76,7 @@ const char *linearize_verdict_name(enum linearize_verdict verdict)
     return names[verdict];
 }
 
-/* ---- pairs seen before --------------------------------------------------------------- */
+/* ---- pairs seen before ----------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t z)
 {
@@ -120,7 +120,7 @@ static bool seen_add(struct search *search, const struct hash *set, const struct
     return true;
 }
 
-/* ---- lists --------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 static void lift(struct link *link, uint32_t at)
 {
@@ -169,7 +169,7 @@ static void undo(struct search *search, uint32_t at)
     put_back(search->link, at);
 }
 
-/* ---- one key ------------------------------------------------------------------------- */
+/* ---- one key --------------------------------------------------------------------------------- */
 
 /* Two open writes that do the same are interchangeable: the later one need not go first. Times to
  * live are not: the rules look at when they were asked for. */
@@ -255,8 +255,8 @@ static bool same(const struct model_state *a, const struct model_state *b)
 }
 
 /* An open operation that was just taken is of use only if the next one could not do without: not if
- * the next one alone leads to the same state, and not if a closed one may as well come before it. The
- * way without it, or with it later, is searched from the frame below. */
+ * the next one alone leads to the same state, and not if a closed one may as well come before it.
+ * The way without it, or with it later, is searched from the frame below. */
 static bool last_was_useless(struct search *search, uint32_t at, const struct model_state *next)
 {
     const struct frame *last = search->depth != 0 ? &search->frame[search->depth - 1] : NULL;
@@ -330,7 +330,7 @@ static enum linearize_verdict search_key(struct search *search)
     return LINEARIZE_OK;
 }
 
-/* ---- all keys ------------------------------------------------------------------------ */
+/* ---- all keys -------------------------------------------------------------------------------- */
 
 static bool is_read(uint8_t op)
 {

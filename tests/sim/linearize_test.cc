@@ -71,7 +71,7 @@ linearize_verdict verdict_of(const std::string &lines)
     return history.check();
 }
 
-/* ---- files --------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 TEST(History, EveryFormSurvivesWritingAndReading)
 {
@@ -411,7 +411,7 @@ TEST(Linearize, AgreesWithADumbTwin)
     EXPECT_GT(wrong, 500u);
 }
 
-/* ---- histories kept as files ------------------------------------------------------------------ */
+/* ---- histories kept as files ----------------------------------------------------------------- */
 
 linearize_verdict verdict_of_file(const std::string &name)
 {

@@ -149,7 +149,7 @@ static error_t take_option(int key, char *argument, struct argp_state *state)
     }
 }
 
-/* ---- a history from a file -------------------------------------------------------------------- */
+/* ---- a history from a file ------------------------------------------------------------------- */
 
 static int judge(const struct request *request)
 {
@@ -192,7 +192,7 @@ static int judge(const struct request *request)
     return codes[verdict];
 }
 
-/* ---- mutants ---------------------------------------------------------------------------------- */
+/* ---- mutants --------------------------------------------------------------------------------- */
 
 #ifdef RAFT_MUTANTS
 static int list_mutants(void)
@@ -227,7 +227,7 @@ static bool plant(const char *name)
 }
 #endif
 
-/* ---- runs ------------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 static void replay_line(const struct request *request, const struct world *world, char *line,
                         size_t room)

@@ -96,7 +96,7 @@ struct endpoint network_endpoint(uint32_t host)
     return (struct endpoint){.ip = FIRST_ADDRESS + host, .port = NODE_PORT};
 }
 
-/* ---- buffers ---------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 static void add_block(struct network *network)
 {
@@ -130,7 +130,7 @@ static void buffer_free(struct network *network, struct buffer *buffer)
     network->spare = buffer;
 }
 
-/* ---- heap of frames under way ----------------------------------------------------------------- */
+/* ---- heap of frames under way ---------------------------------------------------------------- */
 
 static bool earlier(const struct flight *a, const struct flight *b)
 {
@@ -166,7 +166,7 @@ static struct buffer *heap_pop(struct network *network)
     return first;
 }
 
-/* ---- the way of a frame ----------------------------------------------------------------------- */
+/* ---- the way of a frame ---------------------------------------------------------------------- */
 
 static uint64_t way_ns(struct network *network)
 {
@@ -292,7 +292,7 @@ bool network_reset(struct network *network, uint32_t host)
     return queue->held == 0;
 }
 
-/* ---- port.h ----------------------------------------------------------------------------------- */
+/* ---- port.h ---------------------------------------------------------------------------------- */
 
 static struct frame frame_of(struct network *network, struct buffer *buffer)
 {
@@ -398,7 +398,7 @@ const char *port_event_sentence(enum port_event event)
     return sentences[event];
 }
 
-/* ---- clients ---------------------------------------------------------------------------------- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 void network_take(struct network *network, uint32_t host, struct frame *frame)
 {

@@ -1,10 +1,12 @@
-/* network.h: frames under way: delayed, lost, doubled, reordered, cut off. And the port on top of it.
+/* network.h: frames under way: delayed, lost, doubled, reordered, cut off. And the port on top of
+ * it.
  *
- * Shape: hosts have one address and one queue each; hosts [0, nodes) are nodes, the others clients. A
- *   frame is put into a heap by its time of arrival; a node's frames then wait in its inbox until its
+ * Shape: hosts have one address and one queue each; hosts [0, nodes) are nodes, the others clients.
+ *   A frame is put into a heap by its time of arrival; a node's frames then wait in its inbox until
+ *   its
  *   lane polls (port.h's calls are defined here), a client's are handed to it at once.
- * Memory: buffers from a pool that grows when needed; a buffer that was given back is overwritten, so
- *   that whoever still reads it sees nonsense. Threads: one. Time: virtual.
+ * Memory: buffers from a pool that grows when needed; a buffer that was given back is overwritten,
+ *   so that whoever still reads it sees nonsense. Threads: one. Time: virtual.
  * Limits: INBOX_FRAMES per host, FRAMES_HELD_MAX taken and not given back per host.
  * Refusals: as a switch: dropped. Cost: O(log frames) per frame; not measured.
  */

@@ -24,7 +24,7 @@
 #define STATE_BYTES       (8u << 20)
 #define PARTS_PER_MILLION 1000000
 
-/* ---- clocks ----------------------------------------------------------------------------------- */
+/* ---- clocks ---------------------------------------------------------------------------------- */
 
 static uint64_t local_at(const struct node_clock *clock, uint64_t virtual_ns)
 {
@@ -71,7 +71,7 @@ void clock_read(void *domain, struct clock_sample *sample)
                                                  node->clock.wall_offset_ms);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static struct view_cell *open_view(const struct world *world, uint16_t self)
 {
@@ -233,7 +233,7 @@ void node_wake(struct node *node)
         node->poll_at_ns = min_u64(node->poll_at_ns, node->world->now_ns);
 }
 
-/* ---- turns ------------------------------------------------------------------------------------ */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 /* A fused turn, or one room of a split one. True: nothing was found, in any room. */
 static bool take_turn(struct node *node)

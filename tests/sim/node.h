@@ -1,10 +1,13 @@
 /* node.h: one replica: its lane, its disk, its clocks, and what can happen to them.
  *
- * Shape: up, stopped (its clocks run on, its inbox fills) or down (nothing of it is left but the disk).
- *   A node that is up is polled while it finds work, then sleeps until its lane, disk or inbox wants it.
+ * Shape: up, stopped (its clocks run on, its inbox fills) or down (nothing of it is left but the
+ *   disk). A node that is up is polled while it finds work, then sleeps until its lane, disk or
+ *   inbox wants it.
  * Memory: the lane's region is mapped anew for each boot. Threads: one. Time: virtual; clock_read
- * shows the node its own: monotonic at a rate that is off by some ppm, and a wall clock that is wrong.
- * Limits: one lane, ducts for EDGES_PER_NODE clients. Refusals: none. Cost: lane_poll; not measured.
+ * shows the node its own: monotonic at a rate that is off by some ppm, and a wall clock that is
+ * wrong.
+ * Limits: one lane, ducts for EDGES_PER_NODE clients. Refusals: none. Cost: lane_poll; not
+ * measured.
  */
 #ifndef TESTS_SIM_NODE_H
 #define TESTS_SIM_NODE_H

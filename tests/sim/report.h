@@ -1,7 +1,9 @@
-/* report.h: how a run that broke a promise ends: what was broken, the last events, the line that replays it.
+/* report.h: how a run that broke a promise ends: what was broken, the last events, the line that
+ * replays it.
  *
- * Shape: one world at a time is watched; a violation, a broken ENSURE or a fatal signal while it runs
- *   print and end the program with status 70. Memory: static. Threads: one. Time, limits: none.
+ * Shape: one world at a time is watched; a violation, a broken ENSURE or a fatal signal while it
+ *   runs print and end the program with status 70. Memory: static. Threads: one. Time, limits:
+ *   none.
  * Refusals: none. Cost: none until then.
  */
 #ifndef TESTS_SIM_REPORT_H
@@ -9,7 +11,8 @@
 
 #include "tests/sim/world.h"
 
-/* `replay` is printed as the line that brings this run back; `json`: print the result object too. */
+/* `replay` is printed as the line that brings this run back; `json`: print the result object
+ * too. */
 void report_watch(struct world *, const char *replay, bool json);
 void report_unwatch(void);
 

@@ -1,7 +1,7 @@
 /* trace.h: what happened last, for a reader; and a digest of everything that ever happened.
  *
- * Shape: a ring of the last events, and 64 bits into which every event and every frame is mixed: the
- *   same seed must give the same digest. Memory: embedded in the world. Threads: one owner.
+ * Shape: a ring of the last events, and 64 bits into which every event and every frame is mixed:
+ *   the same seed must give the same digest. Memory: embedded in the world. Threads: one owner.
  * Time: virtual. Limits: TRACE_EVENTS kept. Refusals: none. Cost: a few ns an event; not measured.
  */
 #ifndef TESTS_SIM_TRACE_H

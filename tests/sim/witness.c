@@ -100,7 +100,7 @@ static uint32_t majority(const struct witness *witness)
     return quorum_majority(witness->world->shape.replicas);
 }
 
-/* ---- log matching ----------------------------------------------------------------------------- */
+/* ---- log matching ---------------------------------------------------------------------------- */
 
 static struct known_entry *known_slot(struct known_entry *known, uint64_t room, uint64_t index,
                                       uint64_t term)
@@ -158,7 +158,8 @@ static void check_hard_state(struct witness *witness, const struct node *node, u
     seen->hard_vote = written->hard_vote;
 }
 
-/* How far the log goes along with what is committed. Chains agree up to there and nowhere behind. */
+/* How far the log goes along with what is committed. Chains agree up to there and nowhere
+ * behind. */
 uint64_t witness_held(const struct witness *witness, const struct node *node, uint16_t group)
 {
     const struct disk_log *written = disk_written(node->disk, group);
@@ -188,7 +189,7 @@ void witness_wrote(struct witness *witness, const struct node *node, uint16_t gr
                          node_id(node), holds + 1, group);
 }
 
-/* ---- elections -------------------------------------------------------------------------------- */
+/* ---- elections ------------------------------------------------------------------------------- */
 
 /* Disks that hold a vote for this leader, or went on to a later term and may have held one. */
 static uint32_t stored_votes(const struct witness *witness, uint32_t g, uint64_t term, uint16_t id)
@@ -202,8 +203,8 @@ static uint32_t stored_votes(const struct witness *witness, uint32_t g, uint64_t
     return count;
 }
 
-/* The last index that leaders of terms before `term` had committed. Terms rise with indexes, almost: a
- * deposed leader may commit late, so this looks back from the end. */
+/* The last index that leaders of terms before `term` had committed. Terms rise with indexes,
+ * almost: a deposed leader may commit late, so this looks back from the end. */
 static uint64_t committed_before(const struct group_witness *group, uint64_t term)
 {
     uint64_t index = group->committed;
@@ -242,7 +243,7 @@ static void check_new_leader(struct witness *witness, const struct node *node, u
                          node_id(node), g, term, index, group->commitment[index].term);
 }
 
-/* ---- commits ---------------------------------------------------------------------------------- */
+/* ---- commits --------------------------------------------------------------------------------- */
 
 static uint32_t holders(const struct witness *witness, uint32_t g, uint64_t index, uint64_t chain)
 {
@@ -307,7 +308,8 @@ static void check_state(struct witness *witness, const struct node *node, uint32
             node_id(node), g, applied);
 }
 
-/* Raft §5.4.2, figure 8. What it committed as a follower it may have learnt in its last turn as one. */
+/* Raft §5.4.2, figure 8. What it committed as a follower it may have learnt in its last turn as
+ * one. */
 static void check_counting(struct witness *witness, const struct node *node, uint32_t g,
                            uint64_t term, uint64_t commit)
 {
@@ -320,7 +322,7 @@ static void check_counting(struct witness *witness, const struct node *node, uin
                          node_id(node), term, commit, g, written->term[commit]);
 }
 
-/* ---- reads ------------------------------------------------------------------------------------ */
+/* ---- reads ----------------------------------------------------------------------------------- */
 
 static void judge_ticket(struct witness *witness, const struct node *node, uint32_t g,
                          const raft *machine)
@@ -352,7 +354,7 @@ static void take_ticket(struct witness *witness, const struct node *node, uint32
     judge_ticket(witness, node, g, machine);
 }
 
-/* ---- a turn ----------------------------------------------------------------------------------- */
+/* ---- a turn ---------------------------------------------------------------------------------- */
 
 void witness_booted(struct witness *witness, const struct node *node)
 {
@@ -368,8 +370,8 @@ static void check_group(struct witness *witness, const struct node *node, uint32
     struct world *world = witness->world;
     struct seen *seen = &witness->seen[node->number][g];
     raft *machine = lane_raft(node->lane, (uint16_t)g);
-    /* Between rooms of a split lane, and when a doorway was full, a machine knows more than its disk
-     * was told: it is looked at again. */
+    /* Between rooms of a split lane, and when a doorway was full, a machine knows more than its
+     * disk was told: it is looked at again. */
     if (machine == NULL || raft_dirty(machine) || (world->shape.split_rooms && !idle))
         return;
     uint64_t term = raft_term(machine), commit = raft_commit(machine);
@@ -408,7 +410,7 @@ void witness_turned(struct witness *witness, const struct node *node, bool idle)
         check_group(witness, node, g, idle);
 }
 
-/* ---- promises that leave ---------------------------------------------------------------------- */
+/* ---- promises that leave --------------------------------------------------------------------- */
 
 static void check_promise(struct witness *witness, const struct node *node,
                           const struct wire_raft *message)
@@ -458,7 +460,7 @@ void witness_sent(struct witness *witness, const struct node *node, const uint8_
     }
 }
 
-/* ---- looks ------------------------------------------------------------------------------------ */
+/* ---- looks ----------------------------------------------------------------------------------- */
 
 bool witness_lags(const struct witness *witness, const struct node *node)
 {

@@ -1,21 +1,23 @@
-/* witness.h: sees every node at once, and so what no node can see: the promises of the paper's figure 3.
+/* witness.h: sees every node at once, and so what no node can see: the promises of the paper's
+ * figure 3.
  *
- * Shape: looked at after each turn of a node, at each write to a disk and at each frame that leaves a node; keeps
- *   what it needs to compare in O(what changed).
+ * Shape: looked at after each turn of a node, at each write to a disk and at each frame that leaves
+ *   a node; keeps what it needs to compare in O(what changed).
  *
  *   election safety       one leader per term; a majority of disks holds its votes
  *   log matching          same (index, term), same entry and same entries before it
  *   leader completeness   a new leader's log holds every entry committed in earlier terms
  *   state machine safety  one entry per committed index; same state at the same applied index
- *   durability            what is committed lies on a majority of disks; a vote or an acknowledgement
- *                         that leaves a node lies on its disk
+ *   durability            what is committed lies on a majority of disks; a vote or an
+ *                         acknowledgement that leaves a node lies on its disk
  *   commit by counting    a leader commits entries of its own term, and others with them alone
- *   read safety           a ticket that is ready covers what was committed when it was taken: taken as
- *                         soon as a leader knows less than has been committed
- *   monotony              term, commit and applied index of a running node never fall; terms not even
- *                         over a restart
+ *   read safety           a ticket that is ready covers what was committed when it was taken: taken
+ *                         as soon as a leader knows less than has been committed
+ *   monotony              term, commit and applied index of a running node never fall; terms not
+ *                         even over a restart
  *
- * Memory: grows by malloc. Threads: one. Time: virtual. Limits: none. Refusals: violation (report.h).
+ * Memory: grows by malloc. Threads: one. Time: virtual. Limits: none. Refusals: violation
+ * (report.h).
  * Cost: O(groups) per turn and O(1) per entry; not measured.
  */
 #ifndef TESTS_SIM_WITNESS_H

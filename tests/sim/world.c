@@ -19,7 +19,7 @@
 #define THINK_NS_PER_MINUTE 1e7
 #define CLOCK_GRAIN_NS      (2 * MILLISECOND_NS)
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* Every draw is made whatever the options say, so that an option does not change what else a seed
  * means. */
@@ -56,7 +56,8 @@ static void draw_shape(struct world *world)
     }
     if (shape->split_rooms) /* eight events a turn: fewer turns */
         shape->think_ns = max_u64(shape->think_ns, 100 * MILLISECOND_NS);
-    /* Without snapshots a restart replays the whole log, which has to fit: long runs ask more slowly. */
+    /* Without snapshots a restart replays the whole log, which has to fit: long runs ask more
+     * slowly. */
     double floor_ns =
         (shape->large_values ? 2.0 : 1.0) * world->options.minutes * THINK_NS_PER_MINUTE;
     shape->think_ns = max_u64(shape->think_ns, (uint64_t)floor_ns);
@@ -112,7 +113,7 @@ void world_close(struct world *world)
     free(world);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------ */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static uint64_t next_ns(const struct world *world)
 {
@@ -141,7 +142,7 @@ static void step(struct world *world)
             actor_run(world->actor[i]);
 }
 
-/* ---- a run ------------------------------------------------------------------------------------ */
+/* ---- a run ----------------------------------------------------------------------------------- */
 
 static bool is_finished(const struct world *world)
 {

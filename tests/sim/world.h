@@ -1,14 +1,17 @@
-/* world.h: one simulated cluster: virtual time, nodes with disks and clocks, clients, a network between.
+/* world.h: one simulated cluster: virtual time, nodes with disks and clocks, clients, a network
+ * between.
  *
- * Shape: one thread. A step moves time to the next thing that is due (a frame, a fault, a node's turn, a
- *   client's turn) and lets it happen; after each turn of a node the witness looks. Each node is a real
+ * Shape: one thread. A step moves time to the next thing that is due (a frame, a fault, a node's
+ *   turn, a client's turn) and lets it happen; after each turn of a node the witness looks. Each
+ *   node is a real
  *   lane; port, disk and clock underneath are simulated (network.h, disk.h, node.h).
  *
  *   actors ─► network ─► node: lane_poll ─► disk          faults ─► network, nodes, disks, clocks
  *      └──── history           └──────────► witness       witness, linearize ─► violation
  *
  * Memory: grows by malloc, freed by world_close. Threads: one. Time: now_ns, virtual, from 0.
- * Chance: the seed alone, through one stream per module, so that a change in one does not shift others.
+ * Chance: the seed alone, through one stream per module, so that a change in one does not shift
+ * others.
  * Limits: the maxima below. Refusals: a broken promise ends the program (report.h).
  * Cost: not measured.
  */

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 
-WIDTH, COMMENT_WIDTH, FILE_LINES, FUNCTION_LINES, README_LINES = 100, 120, 600, 70, 60
+WIDTH, SENTENCE_WIDTH, FILE_LINES, FUNCTION_LINES, README_LINES = 100, 120, 600, 70, 60
 C_FILES, CODE_FILES = ('.c', '.h', '.cc', '.cpp'), ('.c', '.h', '.cc', '.cpp', '.def')
 TEXT_FILES = CODE_FILES + ('.py', '.sh', '.md', '.build', '.ini', '.yml', '.xml')
 
@@ -132,10 +132,9 @@ def rule_text(tree):
 def rule_width(tree):
     for f in tree.ending(CODE_FILES + ('.py', '.sh', '.build')):
         for number, line in enumerate(f.lines, 1):
-            if len(line) > COMMENT_WIDTH:
-                yield f.path, number, f'{len(line)} columns, at most {COMMENT_WIDTH} in comments and sentences'
-            elif f.path.endswith(C_FILES) and len(f.code()[number - 1].rstrip()) > WIDTH:
-                yield f.path, number, f'{len(line)} columns of code, at most {WIDTH}'
+            width = WIDTH if f.path.endswith(C_FILES) else SENTENCE_WIDTH
+            if len(line) > width:
+                yield f.path, number, f'{len(line)} columns, at most {width}'
 
 
 def rule_length(tree):

@@ -1,5 +1,5 @@
-/* The load loop on a carrier that the test plays, with a server behind it, in virtual time: every turn of the loop
- * takes step_ns. */
+/* The load loop on a carrier that the test plays, with a server behind it, in virtual time: every
+ * turn of the loop takes step_ns. */
 #ifndef TESTS_UNIT_BENCH_LOAD_FIXTURE_H
 #define TESTS_UNIT_BENCH_LOAD_FIXTURE_H
 
@@ -181,7 +181,7 @@ struct fake_server {
 
 inline fake_server *server; /* of the test that runs */
 
-/* ---- the carrier ------------------------------------------------------------------------------ */
+/* ---- the carrier ----------------------------------------------------------------------------- */
 
 inline uint32_t receive(struct carrier *, struct frame *frames, uint32_t count, uint64_t)
 {

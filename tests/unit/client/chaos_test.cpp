@@ -1,6 +1,6 @@
-// The machine against a dumb cluster and a bad network, driven by its own wake times: nothing is executed twice,
-// what is acknowledged was executed once and in order, what is refused never was, and when the network heals all of
-// it ends.
+// The machine against a dumb cluster and a bad network, driven by its own wake times: nothing is
+// executed twice, what is acknowledged was executed once and in order, what is refused never was,
+// and when the network heals all of it ends.
 #include "tests/unit/client/model_server.h"
 
 namespace
@@ -148,7 +148,8 @@ void Chaos::run(uint64_t seed, const client_config &config, const Faults &faults
     }
     operations_max_ = static_cast<uint32_t>(operations_.size());
     server_->heal();
-    // What is outstanding may still learn that its session is gone; what comes after that finds nothing in its way.
+    // What is outstanding may still learn that its session is gone; what comes after that finds
+    // nothing in its way.
     ASSERT_NO_FATAL_FAILURE(settle());
     writes_only_ = true;
     operations_max_ = static_cast<uint32_t>(operations_.size()) + 1;

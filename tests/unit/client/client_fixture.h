@@ -158,7 +158,8 @@ class ClientFixture : public testing::Test
         uint32_t count = client_tick(client_, now_, completions, CLIENT_WINDOW_MAX);
         return std::vector<client_completion>(completions, completions + count);
     }
-    // Submits a write, answers the registration with the given session, and returns the write as it leaves.
+    // Submits a write, answers the registration with the given session, and returns the write as it
+    // leaves.
     void open_session(uint64_t session)
     {
         set(1000);

@@ -1,5 +1,6 @@
-// A dumb cluster: one state, of which one member at a time is the leader, behind a network that loses, doubles and
-// reorders. It keeps the promises of the servers with maps and no cleverness, and remembers what it executed.
+// A dumb cluster: one state, of which one member at a time is the leader, behind a network that
+// loses, doubles and reorders. It keeps the promises of the servers with maps and no cleverness,
+// and remembers what it executed.
 #ifndef TESTS_UNIT_CLIENT_MODEL_SERVER_H
 #define TESTS_UNIT_CLIENT_MODEL_SERVER_H
 

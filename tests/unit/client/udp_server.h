@@ -1,5 +1,5 @@
-// A cluster of a few UDP sockets on loopback, one of which leads, served by one thread: enough of the servers' promises
-// to let the C library be used as a program would use it.
+// A cluster of a few UDP sockets on loopback, one of which leads, served by one thread: enough of
+// the servers' promises to let the C library be used as a program would use it.
 #ifndef TESTS_UNIT_CLIENT_UDP_SERVER_H
 #define TESTS_UNIT_CLIENT_UDP_SERVER_H
 

@@ -16,7 +16,8 @@ class LogSlots : public LogFixture
         fill(entry, index, term);
     }
 
-    /* Entries of 4096 bytes from `index` on, at most `count`; returns the index after the last that fitted. */
+    /* Entries of 4096 bytes from `index` on, at most `count`; returns the index after the last that
+     * fitted. */
     uint64_t fill_with_blocks(uint64_t index, uint64_t count)
     {
         for (; count > 0 && append(index, 1, 4096 - WIRE_ENTRY_BYTES); count--)
@@ -104,7 +105,8 @@ TEST_F(LogSlots, AdoptedEntryHoldsTheTail)
     EXPECT_TRUE(log_fits(log_, 1, 4096)) << "its own release does";
 }
 
-/* The later adopted lies lowest and stands for the earlier one, until a truncation takes it away. */
+/* The later adopted lies lowest and stands for the earlier one, until a truncation takes it
+ * away. */
 TEST_F(LogSlots, TruncationUncoversWhatALowerRecordStoodFor)
 {
     open(1u << 16);
@@ -164,7 +166,8 @@ TEST_F(LogSlots, ForeignSlotIsABrokenPromise)
     EXPECT_DEATH(log_abandon(log_, other), "broken");
 }
 
-/* The dumb twin: entries and slots as lists; every needed byte range is checked against every new one. */
+/* The dumb twin: entries and slots as lists; every needed byte range is checked against every new
+ * one. */
 class LogTwin : public LogSlots
 {
   protected:

@@ -1,5 +1,5 @@
-/* A whole embedded cluster under load, through the death of its leader: polling cores make no system call, take no lock
- * and allocate nothing, in turns that find work and in idle ones. */
+/* A whole embedded cluster under load, through the death of its leader: polling cores make no
+ * system call, take no lock and allocate nothing, in turns that find work and in idle ones. */
 #include <gtest/gtest.h>
 
 extern "C" {

@@ -320,8 +320,9 @@ TEST(Operator, NodesThatDoNotAnswerInTimeAreGivenUp)
 
 const std::string status_json =
     R"({"id":1,"incarnation":"00ab","cluster":"0000000000000000","durability":"volatile","groups":)"
-    R"([{"group":0,"role":"leader","leader":1,"term":3,"commit":10,"applied":9,"keys":5,"sessions":2},)"
-    R"({"group":1,"role":"follower","leader":null,"term":4,"commit":0,"applied":0,"keys":0,"sessions":0}],)"
+    R"([{"group":0,"role":"leader","leader":1,"term":3,"commit":10,"applied":9,"keys":5,)"
+    R"("sessions":2},{"group":1,"role":"follower","leader":null,"term":4,"commit":0,"applied":0,)"
+    R"("keys":0,"sessions":0}],)"
     R"("counters":{}})";
 
 TEST(Operator, StatusDrawsATable)

@@ -1,4 +1,5 @@
-/* Which commands a leader lets into the log, when the log is full and when leadership changes hands. */
+/* Which commands a leader lets into the log, when the log is full and when leadership changes
+ * hands. */
 #include "tests/unit/pipeline/lane_fixture.h"
 
 namespace

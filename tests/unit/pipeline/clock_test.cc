@@ -16,7 +16,8 @@ uint64_t raw_ns()
     return static_cast<uint64_t>(raw.tv_sec) * 1000000000u + static_cast<uint64_t>(raw.tv_nsec);
 }
 
-/* Twenty milliseconds of readings, each between two of the kernel's. Returns how many came from the counter. */
+/* Twenty milliseconds of readings, each between two of the kernel's. Returns how many came from the
+ * counter. */
 uint64_t follow(clock_sample &sample)
 {
     uint64_t counted = 0, end_ns = raw_ns() + 20000000, before_ns;

@@ -85,7 +85,8 @@ TEST(Doorway, HandsOutAgainWhatWasNotDone)
     EXPECT_EQ(*static_cast<uint32_t *>(doorway_next(owned.doorway, &bytes)), 1u);
 }
 
-/* The dumb twin is a deque; sizes, bursts and partial reads are random. What fits promises must be kept. */
+/* The dumb twin is a deque; sizes, bursts and partial reads are random. What fits promises must be
+ * kept. */
 TEST(Doorway, BehavesLikeAQueueOverManyLaps)
 {
     for (uint64_t seed = 1; seed <= 20; seed++) {

@@ -1,5 +1,6 @@
-/* fake_port.h: a port without a wire, for one lane at a time in a test: what is put into `arriving` is received, what
- * the lane sends is kept in `sent`. Links in place of dataplane/port, as the simulator's does. */
+/* fake_port.h: a port without a wire, for one lane at a time in a test: what is put into `arriving`
+ * is received, what the lane sends is kept in `sent`. Links in place of dataplane/port, as the
+ * simulator's does. */
 #ifndef TESTS_UNIT_PIPELINE_FAKE_PORT_H
 #define TESTS_UNIT_PIPELINE_FAKE_PORT_H
 

@@ -1,4 +1,5 @@
-/* lane_fixture.h: one lane behind a port without a wire, and a test that plays its clients and the other members. */
+/* lane_fixture.h: one lane behind a port without a wire, and a test that plays its clients and the
+ * other members. */
 #ifndef TESTS_UNIT_PIPELINE_LANE_FIXTURE_H
 #define TESTS_UNIT_PIPELINE_LANE_FIXTURE_H
 

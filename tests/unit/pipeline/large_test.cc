@@ -111,7 +111,8 @@ TEST_F(Large, LargeAnswersLeaveInBursts)
     }
 }
 
-/* A SCAN's answer lies where the next read writes: it must be kept until its last piece has left. */
+/* A SCAN's answer lies where the next read writes: it must be kept until its last piece has
+ * left. */
 TEST_F(Large, AScanIsNotOverwrittenByTheNextOne)
 {
     lead();
@@ -244,7 +245,8 @@ TEST_F(Large, AnEntryInPiecesBeyondTheWindowIsRefusedByName)
     EXPECT_EQ(log_last_index(lane_log(lane, 0)), 16u);
 }
 
-/* Three values at once, piece by piece, from one sender: two come through, the third is told to come again. */
+/* Three values at once, piece by piece, from one sender: two come through, the third is told to
+ * come again. */
 TEST_F(Large, AThirdValueOfOnePeerIsToldToComeAgain)
 {
     lead();

@@ -1,5 +1,5 @@
-// harness.h: ports, taps and packets for the tests of this folder. EAL runs once per test binary (main.cpp),
-// without hugepages, PCI or root.
+// harness.h: ports, taps and packets for the tests of this folder. EAL runs once per test binary
+// (main.cpp), without hugepages, PCI or root.
 #ifndef TESTS_UNIT_PORT_HARNESS_H
 #define TESTS_UNIT_PORT_HARNESS_H
 

@@ -1,4 +1,5 @@
-// Every frame that a port refuses, beside the frame that it is one step away from and that is accepted.
+// Every frame that a port refuses, beside the frame that it is one step away from and that is
+// accepted.
 #include "tests/unit/port/harness.h"
 
 namespace

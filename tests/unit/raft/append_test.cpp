@@ -1,4 +1,5 @@
-/* A follower takes entries: paper §5.3 and figure 2 (AppendEntries, receiver), and what compaction adds. */
+/* A follower takes entries: paper §5.3 and figure 2 (AppendEntries, receiver), and what compaction
+ * adds. */
 #include "tests/unit/raft/solo.h"
 
 static Solo::Tweak nothing;

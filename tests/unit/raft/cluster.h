@@ -1,5 +1,6 @@
-/* cluster.h: a cluster of real Raft machines in one loop, for property tests: true time in steps, clocks that
- * drift, a network and disks that misbehave from a seed, and checkers that see all members at once.
+/* cluster.h: a cluster of real Raft machines in one loop, for property tests: true time in steps,
+ * clocks that drift, a network and disks that misbehave from a seed, and checkers that see all
+ * members at once.
  *
  * Memory, threads: the test's. Time: virtual. A violation is thrown as std::runtime_error.
  */

@@ -1,4 +1,5 @@
-/* What is durable and what is committed: paper §5.4.2, figure 2; thesis §10.2.1 for the parallel disk write. */
+/* What is durable and what is committed: paper §5.4.2, figure 2; thesis §10.2.1 for the parallel
+ * disk write. */
 #include "tests/unit/raft/solo.h"
 
 static Solo::Tweak nothing;

@@ -1,4 +1,5 @@
-/* Messages that no correct member sends: whatever comes in, no promise of this machine's own may break. */
+/* Messages that no correct member sends: whatever comes in, no promise of this machine's own may
+ * break. */
 #include "tests/unit/raft/solo.h"
 
 #include <algorithm>

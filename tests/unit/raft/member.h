@@ -37,7 +37,8 @@ struct Fail : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/* What a member's disk holds; log[i] is entry i + 1, `first` the first one that was not compacted away. */
+/* What a member's disk holds; log[i] is entry i + 1, `first` the first one that was not compacted
+ * away. */
 struct Disk {
     uint64_t term = 0;
     uint16_t vote = RAFT_NOBODY;

@@ -1,4 +1,5 @@
-/* Tests of the test: every planted bug must be noticed by the cluster test within a bounded number of seeds. */
+/* Tests of the test: every planted bug must be noticed by the cluster test within a bounded number
+ * of seeds. */
 #include "tests/unit/raft/story.h"
 
 extern "C" {
@@ -17,7 +18,8 @@ class RaftMutant : public testing::TestWithParam<int>
 {
 };
 
-/* A broken invariant aborts, so each mutant lives in a process of its own. Exit status 0: not noticed. */
+/* A broken invariant aborts, so each mutant lives in a process of its own. Exit status 0: not
+ * noticed. */
 static int live_with(int mutant)
 {
     pid_t child = fork();

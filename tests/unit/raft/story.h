@@ -1,4 +1,5 @@
-/* story.h: what befalls a cluster, from a seed: misfortunes for a while, then peace, in which it must progress.
+/* story.h: what befalls a cluster, from a seed: misfortunes for a while, then peace, in which it
+ * must progress.
  *
  * Memory, threads: the test's. Time: virtual. A violation is thrown as Fail.
  */
@@ -12,9 +13,9 @@ namespace cluster
 
 /* Which misfortunes befall a cluster. */
 enum Profile {
-    MIXED, /* everything                                                                                  */
-    STORM, /* leaders fall before they have replicated much: figure 8                                     */
-    LEASE, /* leaders are cut off, or hand over, at the moment when followers are quickest to elect anew  */
+    MIXED, /* everything */
+    STORM, /* leaders fall before they have replicated much: figure 8 */
+    LEASE, /* leaders are cut off, or hand over, when followers are quickest to elect anew */
     PROFILE_COUNT
 };
 
@@ -47,7 +48,8 @@ class Story : public Cluster
     {
     }
 
-    /* The whole story of one seed: misfortunes for a while, then peace, in which progress is demanded. */
+    /* The whole story of one seed: misfortunes for a while, then peace, in which progress is
+     * demanded. */
     void live(uint64_t troubled_ns)
     {
         suffer(troubled_ns);
@@ -80,8 +82,8 @@ class Story : public Cluster
 
   private:
     Profile profile;
-    uint32_t doomed = RAFT_NOBODY;     /* whom the next cut is for                      */
-    uint32_t challenger = RAFT_NOBODY; /* whose campaign cuts the doomed leader off     */
+    uint32_t doomed = RAFT_NOBODY;     /* whom the next cut is for */
+    uint32_t challenger = RAFT_NOBODY; /* whose campaign cuts the doomed leader off */
 
     static bool campaigns(const Member &m)
     {

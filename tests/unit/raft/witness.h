@@ -1,4 +1,5 @@
-/* witness.h: sees all members at once and knows the properties of figure 3 that no member can check alone.
+/* witness.h: sees all members at once and knows the properties of figure 3 that no member can check
+ * alone.
  *
  * Memory, threads: the test's. A violation is thrown as Fail.
  */
@@ -19,7 +20,8 @@ class Witness
     {
     }
 
-    /* Log matching, by induction: an entry's index and term determine it, and the term of the one before. */
+    /* Log matching, by induction: an entry's index and term determine it, and the term of the one
+     * before. */
     void learn(const Member &m, uint64_t index)
     {
         const Entry &entry = m.log[index - 1];
@@ -42,7 +44,8 @@ class Witness
                 throw Fail("leader completeness: a leader lacks a committed entry");
     }
 
-    /* No promise leaves before its state is on disk (figure 2: "updated on stable storage before responding"). */
+    /* No promise leaves before its state is on disk (figure 2: "updated on stable storage before
+     * responding"). */
     static void promise(const Member &m, const wire_raft &message)
     {
         bool granted = message.flags & WIRE_RAFT_GRANTED;
@@ -102,7 +105,8 @@ class Witness
         return quorum_majority(static_cast<uint32_t>(member.size()));
     }
 
-    /* Leader completeness for elections that might come: nobody who lacks a committed entry can win one. */
+    /* Leader completeness for elections that might come: nobody who lacks a committed entry can win
+     * one. */
     void check_electable(uint64_t index, const Entry &entry) const
     {
         auto newest = [](const Member &m) {

@@ -75,7 +75,8 @@ TEST_F(ExpiryTest, DeadlinesDoNotOverflow)
     EXPECT_EQ(r.read(on(WIRE_OP_TTL, "k")), integer(INT64_MAX));
 }
 
-/* More keys are due than one entry deletes: hidden at once, deleted little by little, absent for every command. */
+/* More keys are due than one entry deletes: hidden at once, deleted little by little, absent for
+ * every command. */
 TEST_F(ExpiryTest, DeletionIsBoundedPerEntryAndNeverVisible)
 {
     for (int i = 0; i < 100; i++)
@@ -98,7 +99,8 @@ TEST_F(ExpiryTest, DeletionIsBoundedPerEntryAndNeverVisible)
 
 TEST_F(ExpiryTest, EveryWriteSeesADueKeyAsAbsent)
 {
-    /* 40 keys are due before the one under test, so that it is still there when the command runs. */
+    /* 40 keys are due before the one under test, so that it is still there when the command
+     * runs. */
     auto with_due = [&](const command &c) {
         r.open();
         r.time_ms = 1000;

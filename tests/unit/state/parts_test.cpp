@@ -112,7 +112,8 @@ class TableTest : public ::testing::Test
     }
 };
 
-/* Few hashes for many keys, so that buckets overflow, wrap around the end and are emptied in any order. */
+/* Few hashes for many keys, so that buckets overflow, wrap around the end and are emptied in any
+ * order. */
 TEST_F(TableTest, CollidingKeysAgainstASet)
 {
     random_state random;

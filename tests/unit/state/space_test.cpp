@@ -77,7 +77,8 @@ TEST_F(SpaceTest, EveryClassHasRoomForTheWholeTable)
     EXPECT_EQ(state_key_count(r.get_state()), 0u);
 }
 
-/* Without grace periods replaced versions pile up: the state asks to wait, and goes on when some have been freed. */
+/* Without grace periods replaced versions pile up: the state asks to wait, and goes on when some
+ * have been freed. */
 TEST_F(SpaceTest, WaitsWhenGracePeriodsDoNotCome)
 {
     r.open(16, 1u << 20);

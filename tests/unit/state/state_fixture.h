@@ -1,7 +1,7 @@
 /* state_fixture.h: a state in address space of its own, and commands as entries of its log.
  *
- * Memory: the fixture's, mapped without reserve, since a state is mostly address space. Threads: one. Time: log time,
- * set by the test. Limits, refusals: state.h.
+ * Memory: the fixture's, mapped without reserve, since a state is mostly address space. Threads:
+ * one. Time: log time, set by the test. Limits, refusals: state.h.
  */
 #ifndef TESTS_UNIT_STATE_STATE_FIXTURE_H
 #define TESTS_UNIT_STATE_STATE_FIXTURE_H

@@ -1,4 +1,5 @@
-/* A random log against a model of maps and lists, and the same log on replicas whose readers differ. */
+/* A random log against a model of maps and lists, and the same log on replicas whose readers
+ * differ. */
 #include "tests/unit/state/state_fixture.h"
 
 #include <list>
@@ -456,7 +457,8 @@ TEST_F(StateTwin, RandomLogsAgainstTheModel)
         EXPECT_GT(statuses[status], 20) << "the walk must come by here: " << status;
 }
 
-/* Memory pressure and readers must not show: one replica frees at once, one late, one rarely and in odd rhythm. */
+/* Memory pressure and readers must not show: one replica frees at once, one late, one rarely and in
+ * odd rhythm. */
 TEST_F(StateTwin, ReplicasAgreeWhateverTheirReadersDo)
 {
     walk_for(77, 20000);

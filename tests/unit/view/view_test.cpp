@@ -76,7 +76,8 @@ class ViewReader : public ViewCell, public ::testing::WithParamInterface<void (*
 INSTANTIATE_TEST_SUITE_P(Kinds, ViewReader,
                          ::testing::Values(view_thread_register, view_core_register));
 
-/* A reader that is online and silent holds the old view: publish must not come back before it reports. */
+/* A reader that is online and silent holds the old view: publish must not come back before it
+ * reports. */
 TEST_P(ViewReader, PublishWaitsForEveryOnlineReader)
 {
     view_cell *cell = open(view_of(1, {1}));

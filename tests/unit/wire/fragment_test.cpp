@@ -6,7 +6,8 @@
 namespace
 {
 
-// A request of one large command, as its sender sees it, and the encoded message as a dumb twin would make it.
+// A request of one large command, as its sender sees it, and the encoded message as a dumb twin
+// would make it.
 struct Large {
     explicit Large(uint32_t value_bytes, uint64_t id = 9, uint32_t frame_bytes = 700)
         : head(WIRE_REQUEST_HEAD_BYTES)

@@ -1,4 +1,5 @@
-// Every message of every kind, cut at every byte: nothing is read behind the cut, and what lacks a byte is refused.
+// Every message of every kind, cut at every byte: nothing is read behind the cut, and what lacks a
+// byte is refused.
 #include "tests/unit/wire/wire_fixture.h"
 
 namespace

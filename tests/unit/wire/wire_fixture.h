@@ -1,5 +1,5 @@
-// What the tests of the wire format share: a frame under construction, and exact-sized copies of bytes, so that the
-// address sanitizer sees a read past the end.
+// What the tests of the wire format share: a frame under construction, and exact-sized copies of
+// bytes, so that the address sanitizer sees a read past the end.
 #ifndef TESTS_UNIT_WIRE_WIRE_FIXTURE_H
 #define TESTS_UNIT_WIRE_WIRE_FIXTURE_H
 

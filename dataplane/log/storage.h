@@ -4,6 +4,9 @@
  * Shape: one storage per lane, shared by its groups; numbers rise and never repeat. The `volatile`
  * backend has stored everything at once and says aloud that it has stored nothing. The simulator
  * links its own.
+ *   Entries are read from `logs` when they are submitted, not copied before. With rooms on several
+ *   cores, order may by then have truncated and rewritten the entries that an older write names: a
+ *   backend stores the log as it finds it, which a later write's `first` covers again.
  * Memory: the caller's region. Threads: the persist room's core. Time: none.
  * Limits: none of its own. Refusals: storage_failed is fail-stop: no vote leaves again. Cost:
  * volatile: O(1).

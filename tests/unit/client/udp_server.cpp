@@ -196,6 +196,7 @@ void UdpServer::answer(size_t member, const wire_request &request, uint64_t sequ
     wire_reply reply = {};
     reply.group = request.group;
     reply.client = request.client;
+    reply.route = request.route;
     reply.session = request.session;
     reply.leader = WIRE_NODE_CLIENT;
     if (leader_ >= 0) {

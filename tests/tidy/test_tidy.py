@@ -24,6 +24,11 @@ CLEAN = {
     'protocols/raft/raft.h': HEADER,
     'protocols/raft/raft.c': '#include "protocols/raft/raft.h"\n\n#include <string.h>\n\n'
                              'uint32_t raft_step(void)\n{\n    return x.free(0) + sizeof "printf(";\n}\n',
+    'numa/a.def': '/* A(comment, */\n#define B(X, y)\nEVENT(KNOWN, "sentence")\n',
+    'dataplane/node/config.c': '    {"port", "mtu", set_mtu, "bytes"},\n', 'dataplane/node/README.md': '# node\n',
+    'dataplane/node/meson.build': "library('config.c')\n",
+    'docs/a.md': '# a\n## What: numa/a.def\n| name | do |\n|---|---|\n| `KNOWN` | look at `OTHER` |\n'
+                 '## [port]\n| `mtu` | bytes |\n## Other\n| `nothing` | |\n',
 }
 
 PLANTED = [  # path, contents, what tidy must say
@@ -54,6 +59,13 @@ PLANTED = [  # path, contents, what tidy must say
     ('numa/README.md', 'line\n' * 61, 'numa/README.md:61: readmes: 61 lines'),
     ('numa/ring/a.c', '', 'numa/ring:1: readmes: no README.md'),
     ('numa/b.c', '', 'numa/b.c:1: meson: no meson.build mentions'),
+    ('numa/a.def', 'EVENT(KNOWN, "s")\nEVENT(NEW, "s")\n', 'numa/a.def:2: docs: NEW is in no table of docs/ below'),
+    ('numa/b.def', 'EVENT(KNOWN, "s")\n', 'numa/b.def:1: docs: KNOWN is in no table'),
+    ('numa/a.def', '\n', 'docs/a.md:5: docs: numa/a.def has no KNOWN'),
+    ('dataplane/node/config.c', '    {"port", "mtu", set_mtu, ""},\n    {"host", "mtu", set_mtu, ""},\n',
+     'config.c:2: docs: mtu is in no table of docs/ below a heading on [host]'),
+    ('dataplane/node/config.c', '    {"port", "name", set_name, ""},\n', 'docs/a.md:7: docs: [port] has no mtu'),
+    ('protocols/wire/result.c', '    [WIRE_DONE] = "DONE",\n', 'result.c:1: docs: DONE is in no table'),
     ('numa/a.h', '#ifndef NUMA_A_H\n#define NUMA_A_H\nuint32_t a;\n#endif\n', 'numa/a.h:1: headers: does not compile'),
 ]
 

@@ -66,6 +66,15 @@ BANNED = [  # folders, calls, why
 # Symbols begin with the name of the folder or of a header in it, outside of protocols also of a source, or with these.
 MODULES = {'dataplane/pipeline': ['room', 'stage'], 'dataplane/client': ['quorate'], 'bench': ['build']}
 
+# Names that docs/ owes its readers: files, and what a line with a name looks like. The first column of the tables of
+# a section lists them; its heading ends with the file's path, or the [section] that the line puts before the name.
+DOCUMENTED = [
+    (r'(?!tests/).*\.def', r'(?!#)()\w+\((\w+),'),
+    (r'dataplane/node/config\.c', r'\s*\{"(\w+)", "(\w+)", set_'),
+    (r'protocols/wire/result\.c', r'()\s*\[WIRE_(\w+)\] = "'),
+]
+UNDOCUMENTED = ['protocols/raft/mutants.def', 'numa/placement_rooms.def']  # planted bugs, words of the drawing
+
 
 def within(path, folders):
     return any(folder == '.' or path == folder or path.startswith(folder + '/') for folder in folders)
@@ -208,6 +217,40 @@ def rule_readmes(tree):
         home = 'tests/unit' if within(folder, ['tests/unit']) else folder  # one page for all of unit
         if not os.path.exists(os.path.join(tree.root, home, 'README.md')):
             yield home, 1, 'no README.md'
+
+
+def documented(tree):
+    """The names of each section of docs/, by the path or the [section] in its heading, with where they stand."""
+    sections, heading = {}, None
+    for f in tree.ending('.md'):
+        for number, line in enumerate(f.lines if within(f.path, ['docs']) else [], 1):
+            if line.startswith('#'):
+                found = re.search(r'\S+/\S+\.\w+$|\[\w+\]$', line)
+                heading = found and found[0]
+                if heading:
+                    sections.setdefault(heading, {})
+            elif heading and line.startswith('| `'):
+                for name in re.findall(r'`(\w+)`', line.split('|')[1]):
+                    sections[heading][name] = (f.path, number)
+    return sections
+
+
+def rule_docs(tree):
+    """Every name that a program counts, refuses or is configured by is in docs/, and no other."""
+    sections, owed = documented(tree), {}
+    for f in tree.files:
+        for paths, pattern in DOCUMENTED if f.path not in UNDOCUMENTED else []:
+            for number, line in enumerate(f.lines if re.fullmatch(paths, f.path) else [], 1):
+                match = re.match(pattern, line)
+                if match:
+                    heading = f'[{match[1]}]' if match[1] else f.path
+                    owed.setdefault(heading, set()).add(match[2])
+                    if match[2] not in sections.get(heading, {}):
+                        yield f.path, number, f'{match[2]} is in no table of docs/ below a heading on {heading}'
+    for heading, names in sections.items():
+        for name, (path, number) in names.items():
+            if name not in owed.get(heading, ()):
+                yield path, number, f'{heading} has no {name}'
 
 
 def rule_meson(tree):

@@ -1,5 +1,6 @@
 /* admin.c: answers that only the node has: status as JSON, and the one bootstrap. Runs on the
  * edge's thread. */
+#include "dataplane/node/agreed.h"
 #include "dataplane/node/internal.h"
 
 #include <jansson.h>
@@ -82,6 +83,16 @@ static void lane_counters_json(const struct node *node, uint32_t i, json_t *coun
         count_into(counters, "port", port_event_name((enum port_event)e), of_port[e]);
 }
 
+static json_t *agreed_json(const struct node *node)
+{
+    struct agreed list[AGREED_COUNT];
+    json_t *agreed = json_object();
+    agreed_list(&node->config, list);
+    for (uint32_t i = 0; i < AGREED_COUNT; i++)
+        (void)json_object_set_new(agreed, list[i].name, json_string(list[i].value));
+    return agreed;
+}
+
 static json_t *status_json(struct node *node)
 {
     json_t *groups = json_array(), *counters = json_object();
@@ -97,10 +108,10 @@ static json_t *status_json(struct node *node)
         count_into(counters, "edge", edge_event_name((enum edge_event)e), of_edge[e]);
     char line[PORT_REPORT_LINE_MAX];
     node_port_line(node, line);
-    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:o}", "id", node->config.id, "incarnation",
-                     hex(node->incarnation), "cluster", hex(node->cluster_shown), "durability",
-                     storage_durability(node->lane[0].storage), "port", line, "groups", groups,
-                     "counters", counters);
+    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "id", node->config.id,
+                     "incarnation", hex(node->incarnation), "cluster", hex(node->cluster_shown),
+                     "durability", storage_durability(node->lane[0].storage), "port", line,
+                     "agreed", agreed_json(node), "groups", groups, "counters", counters);
 }
 
 static json_t *members_json(struct node *node)

@@ -1,5 +1,6 @@
 /* control.c: what a node knows of its cluster: bound at bootstrap, kept up by hellos, published as
  * views. */
+#include "dataplane/node/agreed.h"
 #include "dataplane/node/internal.h"
 
 #include "crypto/digest/digest.h"
@@ -9,13 +10,15 @@
 #define CONFIGURATION_SEED                                                                         \
     UINT64_C(0x636f6e6669677572) /* "configur": digests of other uses never meet */
 
-/* The hash that every vote carries: the cluster and who, in which incarnation, is a member. */
-static uint64_t configuration_hash(const struct view *view)
+/* The hash that every vote carries: the cluster, what all its members have agreed on, and who, in
+ * which incarnation, is one. */
+static uint64_t configuration_hash(const struct view *view, uint64_t agreed)
 {
-    uint8_t bytes[16 + VIEW_MEMBERS_MAX * 16];
-    size_t used = 16;
+    uint8_t bytes[24 + VIEW_MEMBERS_MAX * 16];
+    size_t used = 24;
     store_u64(bytes, view->cluster);
     store_u64(bytes + 8, view->member_count);
+    store_u64(bytes + 16, agreed);
     for (uint32_t i = 0; i < view->member_count; i++, used += 16) {
         store_u64(bytes + used, view->member[i].id);
         store_u64(bytes + used + 8, view->member[i].incarnation);
@@ -61,7 +64,7 @@ bool node_bind(struct node *node, uint64_t cluster, const uint16_t *ids,
             member->source_port_to_us[lane] = port_source_port(node->port, lane, member->ip);
         self |= ids[i] == node->config.id && incarnations[i] == node->incarnation;
     }
-    view->config_hash = configuration_hash(view);
+    view->config_hash = configuration_hash(view, agreed_hash(&node->config));
     return self;
 }
 
@@ -139,6 +142,8 @@ bool host_bootstrap(struct host *host, struct node *const *nodes, uint32_t count
                 (unsigned)ids[i]);
             return false;
         }
+        if (!agreed_same(&nodes[i]->config, &nodes[0]->config, error))
+            return false;
     }
     for (uint32_t i = 0; i < count; i++) {
         struct view view;

@@ -14,6 +14,7 @@ struct candidate {
     unsigned id;
     uint64_t incarnation;
     uint64_t cluster; /* 0: in none yet */
+    json_t *agreed;   /* its settings that must be equal at all members */
 };
 
 static bool ask_incarnation(struct candidate *node)
@@ -41,10 +42,38 @@ static bool ask_cluster(struct candidate *node)
     char *end = NULL;
     node->cluster = cluster == NULL ? 0 : strtoull(cluster, &end, 16);
     bool clear = cluster != NULL && end != cluster && *end == '\0';
+    node->agreed = json_incref(json_object_get(status, "agreed"));
     json_decref(status);
     if (!clear)
         operator_complain(node->endpoint, "does not say whether it is in a cluster");
-    return clear;
+    else if (!json_is_object(node->agreed))
+        operator_complain(node->endpoint, "does not say with which settings it runs");
+    return clear && json_is_object(node->agreed);
+}
+
+static const char *setting(const struct candidate *node, const char *name)
+{
+    const char *value = json_string_value(json_object_get(node->agreed, name));
+    return value == NULL ? "nothing" : value;
+}
+
+/* Replicas with other settings would execute the same entries otherwise. */
+static bool agree(const struct candidate *node, const struct candidate *first)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(node->agreed, name, value)
+    {
+        if (strcmp(setting(node, name), setting(first, name)) == 0)
+            continue;
+        operator_complain(node->endpoint,
+                          "node %u has %s = %s, node %u has %s = %s: it must be the same at all "
+                          "members; nothing was changed",
+                          node->id, name, setting(node, name), first->id, name,
+                          setting(first, name));
+        return false;
+    }
+    return true;
 }
 
 /* The incarnation that a member list binds this id to; 0: none. */
@@ -90,7 +119,7 @@ static int by_id(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* All must answer, with different ids, and none may be in another cluster. */
+/* All must answer, with different ids and equal settings, and none may be in another cluster. */
 static int check(const struct operator_options *options, struct candidate *nodes, uint32_t count,
                  uint64_t wanted)
 {
@@ -116,6 +145,9 @@ static int check(const struct operator_options *options, struct candidate *nodes
                               nodes[i].id, nodes[i - 1].endpoint);
             return EX_DATAERR;
         }
+    for (uint32_t i = 1; i < count; i++)
+        if (!agree(&nodes[i], &nodes[0]) || !agree(&nodes[0], &nodes[i]))
+            return EX_DATAERR;
     for (uint32_t i = 0; i < count; i++)
         if (nodes[i].cluster != 0 && !binds_all(&nodes[i], nodes, count))
             return EX_DATAERR;
@@ -194,5 +226,7 @@ int operator_bootstrap(const struct operator_options *options)
         code = tell(options, nodes, count, cluster);
     for (uint32_t i = 0; i < count; i++)
         operator_close(&nodes[i].connection);
+    for (uint32_t i = 0; i < count; i++)
+        json_decref(nodes[i].agreed);
     return code;
 }

@@ -46,7 +46,7 @@ struct view_member {
 struct view {
     uint64_t epoch;       /* rises with each publish                                         */
     uint64_t cluster;     /* 0: not bootstrapped: refuses every peer                          */
-    uint64_t config_hash; /* of (cluster, members, incarnations)                              */
+    uint64_t config_hash; /* of cluster, members, incarnations, and settings that must be equal */
     uint16_t self;
     uint16_t member_count;
     uint16_t group_count;

@@ -409,9 +409,10 @@ TEST(Operator, MembersAndPing)
 
 /* ---- bootstrap ------------------------------------------------------------------------------- */
 
-std::string status_of(const std::string &cluster)
+std::string status_of(const std::string &cluster,
+                      const std::string &agreed = R"({"groups":"1","keys":"1024"})")
 {
-    return bulk("{\"cluster\":\"" + cluster + "\"}");
+    return bulk("{\"cluster\":\"" + cluster + "\",\"agreed\":" + agreed + "}");
 }
 
 class Bootstrap : public testing::Test
@@ -493,9 +494,40 @@ TEST_F(Bootstrap, ChangesNothingIfTwoHaveOneId)
     EXPECT_TRUE(told(0).empty());
 }
 
+TEST_F(Bootstrap, ChangesNothingIfSettingsThatMustBeEqualAreNot)
+{
+    const std::string nowhere = "0000000000000000";
+    nodes[1].answers["QUORATE STATUS"] = status_of(nowhere, R"({"groups":"1","keys":"2048"})");
+    std::string endpoints = start();
+    Result result = quorate("bootstrap" + endpoints);
+    EXPECT_EQ(result.code, 65);
+    EXPECT_NE(result.errors.find("node 3 has keys = 2048, node 1 has keys = 1024: it must be the "
+                                 "same at all members; nothing was changed"),
+              std::string::npos)
+        << result.errors;
+    EXPECT_TRUE(told(0).empty());
+}
+
+TEST_F(Bootstrap, ASettingThatOneNodeDoesNotKnowIsNoAgreement)
+{
+    const std::string nowhere = "0000000000000000";
+    nodes[2].answers["QUORATE STATUS"] = status_of(nowhere, R"({"groups":"1"})");
+    Result result = quorate("bootstrap" + start());
+    EXPECT_EQ(result.code, 65);
+    EXPECT_NE(result.errors.find("node 1 has keys = nothing"), std::string::npos) << result.errors;
+    EXPECT_TRUE(told(0).empty());
+}
+
 TEST_F(Bootstrap, DoesNotGuessWhatANodeDoesNotSay)
 {
     nodes[1].answers["QUORATE STATUS"] = bulk("{}");
+    EXPECT_EQ(quorate("bootstrap" + start()).code, 69);
+    EXPECT_TRUE(told(0).empty());
+}
+
+TEST_F(Bootstrap, DoesNotGuessSettingsThatANodeDoesNotSay)
+{
+    nodes[1].answers["QUORATE STATUS"] = bulk(R"({"cluster":"0000000000000000"})");
     EXPECT_EQ(quorate("bootstrap" + start()).code, 69);
     EXPECT_TRUE(told(0).empty());
 }

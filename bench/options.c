@@ -3,6 +3,7 @@
 #include "bench/option.h"
 #include "bench/payload.h"
 #include "bench/target.h"
+#include "protocols/wire/fragment.h"
 
 #include <sysexits.h>
 
@@ -192,7 +193,7 @@ static error_t cluster_option(int key, char *text, struct argp_state *state)
         options->groups = option_small_number(state, "groups", text, 1, LANE_GROUPS_MAX);
         return 0;
     case KEY_MTU:
-        options->mtu = option_small_number(state, "mtu", text, 576, 9000);
+        options->mtu = option_small_number(state, "mtu", text, WIRE_MTU_MIN, 9000);
         return 0;
     case KEY_DATA:
         options->data = text;

@@ -202,7 +202,7 @@ static bool set_udp_port(struct node_file *file, const char *text)
 
 static bool set_mtu(struct node_file *file, const char *text)
 {
-    return set_u16(text, 576, PORT_MTU_MAX, &file->node.mtu);
+    return set_u16(text, 0, UINT16_MAX, &file->node.mtu);
 }
 
 static bool set_capture(struct node_file *file, const char *text)
@@ -321,7 +321,7 @@ static const struct key keys[] = {
     {"port", "address", set_address, "an IPv4 address with its prefix, such as 10.1.0.1/24"},
     {"port", "gateway", set_gateway, "an IPv4 address"},
     {"port", "udp_port", set_udp_port, "a UDP port"},
-    {"port", "mtu", set_mtu, "bytes from 576 to 9600, without a unit"},
+    {"port", "mtu", set_mtu, "a number of bytes, without a unit"},
     {"port", "capture", set_capture, "a path for pcap files"},
     {"raft", "heartbeat", set_heartbeat, "a duration with its unit, such as 20ms"},
     {"raft", "election_timeout", set_election, "a duration with its unit, such as 100ms"},
@@ -362,9 +362,11 @@ static int take_line(void *context, const char *section, const char *name, const
     return 0;
 }
 
-static const char *inconsistent(const struct node_file *file)
+static const char *inconsistent(const struct node_file *file, char fault[HOST_ERROR_MAX])
 {
     const struct node_config *node = &file->node;
+    if (!node_config_check(node, fault))
+        return fault;
     if (node->heartbeat_ns == 0 || node->heartbeat_ns * 2 > node->election_timeout_ns)
         return "[raft] election_timeout must be at least twice the heartbeat";
     if (node->election_timeout_max_ns < node->election_timeout_ns)
@@ -385,7 +387,7 @@ bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR
     host_config_defaults(&file->host);
     node_config_defaults(&file->node);
     int line = ini_parse(path, take_line, &reading);
-    const char *why = line < 0 ? strerror(errno) : line > 0 ? wrong : inconsistent(file);
+    const char *why = line < 0 ? strerror(errno) : line > 0 ? wrong : inconsistent(file, wrong);
     if (why != NULL) {
         char where[16] = "";
         if (line > 0)

@@ -77,6 +77,9 @@ struct node_config {
 
 void host_config_defaults(struct host_config *config);
 void node_config_defaults(struct node_config *config); /* contract.md's defaults; ring port */
+/* Whatever host_node_add refuses without looking at the machine. False: the error names the key and
+ * its bounds. */
+bool node_config_check(const struct node_config *config, char error[HOST_ERROR_MAX]);
 
 const char *host_idle_policy_name(enum idle_policy policy);
 

@@ -101,6 +101,8 @@ void core_seat_leave(struct core *, const struct lane *); /* returns when the co
 struct node *node_create(struct host *, const struct node_config *, uint32_t replica, char *error);
 void node_seat(struct node *);
 void node_destroy(struct node *);
+/* judge.c: false if the port was granted less than a message in pieces needs */
+bool node_mtu_check(const char *port, uint32_t granted, char *error);
 /* control.c */
 void node_publish(struct node *);
 bool node_bind(struct node *, uint64_t cluster, const uint16_t *ids, const uint64_t *incarnations,

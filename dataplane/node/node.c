@@ -61,7 +61,11 @@ static bool open_port(struct node *node, char *error)
     port.link_wait_ms = 5000;
     port.capture_path = config->capture_path;
     node->port = port_open(&port, error);
-    return node->port != NULL;
+    if (node->port == NULL)
+        return false;
+    struct port_report report;
+    port_report(node->port, &report);
+    return node_mtu_check(config->port_name, report.mtu, error);
 }
 
 static struct lane_config lane_config_of(const struct node *node, uint32_t i)
@@ -166,6 +170,8 @@ static bool make_view(struct node *node, char *error)
 struct node *node_create(struct host *host, const struct node_config *config, uint32_t replica,
                          char *error)
 {
+    if (!node_config_check(config, error))
+        return NULL;
     struct node *node = calloc(1, sizeof *node);
     if (node == NULL) {
         (void)snprintf(error, HOST_ERROR_MAX, "out of memory");

@@ -41,6 +41,8 @@
 /* Smallest frame whose piece is of UNIT_MIN. */
 #define WIRE_FRAGMENT_FRAME_BYTES_MIN                                                              \
     (WIRE_FRAME_BYTES + WIRE_MESSAGE_BYTES + WIRE_FRAGMENT_BYTES + WIRE_FRAGMENT_UNIT_MIN)
+/* Smallest MTU, with the headers of IPv4 and UDP around such a frame. */
+#define WIRE_MTU_MIN (20 + 8 + WIRE_FRAGMENT_FRAME_BYTES_MIN)
 
 /* ---- sender ---------------------------------------------------------------------------------- */
 

@@ -163,7 +163,7 @@ TEST(OptionsDeathTest, LoadRefusals)
         {{"--election-timeout", "100"}, 64, "with its unit"},
         {{"--election-timeout", "0ms"}, 64, "with its unit"},
         {{"--election-timeout", "30ms"}, 64, "at least twice the --heartbeat"},
-        {{"--mtu", "100"}, 64, "from 576 to 9000"},
+        {{"--mtu", "611"}, 64, "from 612 to 9000"},
         {{"--reads", "101"}, 64, "from 0 to 100"},
         {{"--protocol", "paxos"}, 64, "does not know 'paxos'"},
         {{"--protocol", "pbft"}, 69, "not available in this build"},

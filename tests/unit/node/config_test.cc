@@ -95,6 +95,17 @@ TEST(Config, RefusesWhatDoesNotFitTogether)
     EXPECT_FALSE(load("").accepted);
 }
 
+TEST(Config, RefusesAnMtuThatHoldsNoPieceOfALargeValue)
+{
+    for (const char *mtu : {"0", "576", "611", "9601"})
+        EXPECT_NE(load(std::string(good) + "[port]\nmtu = " + mtu + "\n")
+                      .error.find("[port] mtu = " + std::string(mtu) + ": from 612 to 9600 bytes"),
+                  std::string::npos)
+            << mtu;
+    for (const char *mtu : {"612", "9600"})
+        EXPECT_TRUE(load(std::string(good) + "[port]\nmtu = " + mtu + "\n").accepted) << mtu;
+}
+
 TEST(Config, SaysWhenThereIsNoFile)
 {
     struct node_file file;

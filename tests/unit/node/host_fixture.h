@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "dataplane/node/host.h"
+#include "dataplane/port/open.h"
 }
 
 #include <gtest/gtest.h>

@@ -3,6 +3,16 @@
 
 struct host *HostTest::host;
 
+/* What a driver grants, where a test says so: linked in the place of the port's. */
+static uint16_t granted_mtu;
+extern "C" void __real_port_report(const struct port *port, struct port_report *report);
+extern "C" void __wrap_port_report(const struct port *port, struct port_report *report)
+{
+    __real_port_report(port, report);
+    if (granted_mtu != 0)
+        report->mtu = granted_mtu;
+}
+
 namespace
 {
 
@@ -43,6 +53,34 @@ TEST_F(Host, MembersThatDifferDoNotHearEachOther)
                                        counted(nodes[1], LANE_CONFIGURATION) > 0);
     }));
     EXPECT_EQ(leader(), nullptr);
+}
+
+TEST_F(Host, AnMtuThatHoldsNoPieceOfALargeValueIsRefused)
+{
+    struct node_config config = small(1, 1);
+    config.mtu = 611;
+    EXPECT_EQ(add(config), nullptr);
+    EXPECT_NE(error.find("[port] mtu = 611: from 612 to 9600"), std::string::npos) << error;
+    config.mtu = 1500;
+    granted_mtu = 611;
+    EXPECT_EQ(add(config), nullptr);
+    granted_mtu = 0;
+    EXPECT_NE(error.find("port ring grants an MTU of 611: 612 is the least"), std::string::npos)
+        << error;
+}
+
+/* The smallest frames carry a value of the largest size. */
+TEST_F(Host, TheSmallestMtuCarriesEverything)
+{
+    struct node_config config = small(1, 1);
+    config.mtu = 612;
+    config.state.bytes_max = 16u << 20;
+    ASSERT_NE(add(config), nullptr) << error;
+    ASSERT_TRUE(bootstrap()) << error;
+    ASSERT_TRUE(await([&] { return leader() != nullptr; }));
+    const std::string value(4000, 'v');
+    EXPECT_EQ(ask(nodes[0], "SET k " + value), "+OK\r\n");
+    EXPECT_EQ(ask(nodes[0], "STRLEN k"), ":4000\r\n");
 }
 
 } // namespace

@@ -1,7 +1,6 @@
 #include "dataplane/node/config.h"
 
 #include "dataplane/port/open.h"
-#include "numa/base/bits.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -162,12 +161,12 @@ static bool set_node(struct node_file *file, const char *text)
 
 static bool set_lanes(struct node_file *file, const char *text)
 {
-    return set_u16(text, 1, WIRE_LANES_MAX, &file->node.lane_count);
+    return set_u16(text, 0, UINT16_MAX, &file->node.lane_count);
 }
 
 static bool set_groups(struct node_file *file, const char *text)
 {
-    return set_u16(text, 1, LANE_GROUPS_MAX, &file->node.group_count);
+    return set_u16(text, 0, UINT16_MAX, &file->node.group_count);
 }
 
 static bool set_members(struct node_file *file, const char *text)
@@ -197,7 +196,7 @@ static bool set_gateway(struct node_file *file, const char *text)
 
 static bool set_udp_port(struct node_file *file, const char *text)
 {
-    return set_u16(text, 1, 65535 - WIRE_LANES_MAX, &file->node.udp_port);
+    return set_u16(text, 0, UINT16_MAX, &file->node.udp_port);
 }
 
 static bool set_mtu(struct node_file *file, const char *text)
@@ -238,13 +237,13 @@ static bool set_durability(struct node_file *file, const char *text)
 
 static bool set_log(struct node_file *file, const char *text)
 {
-    return config_size_bytes(text, &file->node.log_bytes) && is_power_of_two(file->node.log_bytes);
+    return config_size_bytes(text, &file->node.log_bytes);
 }
 
 static bool set_keys(struct node_file *file, const char *text)
 {
     uint64_t keys;
-    bool good = whole(text, 1024, 1u << 30, &keys) && is_power_of_two(keys);
+    bool good = whole(text, 0, UINT32_MAX, &keys);
     file->node.state.keys_max = (uint32_t)keys;
     return good;
 }
@@ -313,8 +312,8 @@ struct key {
 
 static const struct key keys[] = {
     {"node", "id", set_node, "a number from 1 to 65534"},
-    {"node", "lanes", set_lanes, "a number from 1 to 16"},
-    {"node", "groups", set_groups, "a number from 1 to 64"},
+    {"node", "lanes", set_lanes, "a number"},
+    {"node", "groups", set_groups, "a number"},
     {"cluster", "members", set_members, "id@address:port,... with rising ids"},
     {"port", "name", set_port_name,
      "ring, a DPDK device such as net_af_packet0,iface=dp0, or a PCI address"},
@@ -328,8 +327,8 @@ static const struct key keys[] = {
     {"raft", "election_timeout_max", set_election_max, "a duration with its unit, such as 200ms"},
     {"raft", "lease_reads", set_lease, "yes or no"},
     {"storage", "durability", set_durability, "volatile, the only durability of this version"},
-    {"storage", "log", set_log, "a power of two with its unit, such as 64MiB"},
-    {"state", "keys", set_keys, "a power of two from 1024 on"},
+    {"storage", "log", set_log, "a size with its unit, such as 64MiB"},
+    {"state", "keys", set_keys, "a number, without a unit"},
     {"state", "bytes", set_bytes, "a size with its unit, such as 512MiB"},
     {"state", "session_ttl", set_session_ttl, "a duration with its unit, such as 60s"},
     {"resp", "listen", set_listen, "address:port, or off"},
@@ -367,10 +366,6 @@ static const char *inconsistent(const struct node_file *file, char fault[HOST_ER
     const struct node_config *node = &file->node;
     if (!node_config_check(node, fault))
         return fault;
-    if (node->heartbeat_ns == 0 || node->heartbeat_ns * 2 > node->election_timeout_ns)
-        return "[raft] election_timeout must be at least twice the heartbeat";
-    if (node->election_timeout_max_ns < node->election_timeout_ns)
-        return "[raft] election_timeout_max must not be below election_timeout";
     for (uint32_t i = 0; i < node->member_count; i++)
         if (node->member[i] == node->id)
             return node->ip == node->member_ip[i] && node->udp_port == node->member_port[i]
@@ -402,5 +397,29 @@ bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR
     file->host.nic = file->nic[0] != '\0' ? file->nic : NULL;
     file->host.eal_arguments = file->eal[0] != '\0' ? file->eal : NULL;
     file->node.capture_path = file->capture[0] != '\0' ? file->capture : NULL;
+    return true;
+}
+
+bool config_load_all(const char *const *paths, uint32_t count, struct node_file *files,
+                     char error[HOST_ERROR_MAX])
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!config_load(paths[i], &files[i], error))
+            return false;
+        if (files[i].node.lane_count != files[0].node.lane_count) {
+            (void)snprintf(error, HOST_ERROR_MAX,
+                           "%.64s: [node] lanes = %u, in %.64s %u: nodes of one process must have "
+                           "equally many",
+                           paths[i], (unsigned)files[i].node.lane_count, paths[0],
+                           (unsigned)files[0].node.lane_count);
+            return false;
+        }
+    }
+    if (count * files[0].node.lane_count > PLACEMENT_LANE_MAX) {
+        (void)snprintf(error, HOST_ERROR_MAX,
+                       "[node] lanes = %u in %u files: at most %u lanes in a process",
+                       (unsigned)files[0].node.lane_count, count, PLACEMENT_LANE_MAX);
+        return false;
+    }
     return true;
 }

@@ -35,6 +35,9 @@ struct node_file {
 
 /* False: `error` names the file, the line and what is wrong. */
 bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR_MAX]);
+/* The nodes of one process: what each file says, and that they fit together. */
+bool config_load_all(const char *const *paths, uint32_t count, struct node_file *files,
+                     char error[HOST_ERROR_MAX]);
 
 /* "20ms" and "64MiB"; false: no number, no unit or one that is not known, or too large. */
 bool config_duration_ns(const char *text, uint64_t *ns);

@@ -139,6 +139,12 @@ struct node *host_node_add(struct host *host, const struct node_config *config,
         (void)refuse(error, "more nodes than the plan was made for");
         return NULL;
     }
+    if (!node_config_check(config, error))
+        return NULL;
+    if (config->lane_count != host->config.lanes) {
+        (void)refuse(error, "[node] lanes: nodes of one process must have equally many");
+        return NULL;
+    }
     struct node *node = node_create(host, config, host->node_count, error);
     if (node == NULL)
         return NULL;

@@ -16,9 +16,10 @@
 #define HOST_PORTS_MAX (HOST_NODES_MAX + HOST_CORES_MAX)
 /* Where there is no core to spare, control takes its time from a polling core or a client: seldom,
  * so. What is replaced in the state waits for two of these. */
-#define HOST_CONTROL_NS 5000000u
-#define DUCT_FRAMES     1024u
-#define ALL_ROOMS       ((1u << ROOM_COUNT) - 1)
+#define HOST_CONTROL_NS  5000000u
+#define DUCT_FRAMES      1024u
+#define NODE_ENTRY_BYTES 128u /* of the log for each entry whose term is kept */
+#define ALL_ROOMS        ((1u << ROOM_COUNT) - 1)
 
 /* A lane, or some rooms of one, on a core. Control asks for LEAVING; the core says LEFT. */
 enum seat_state { SEAT_FREE, SEAT_POLLED, SEAT_LEAVING, SEAT_LEFT };

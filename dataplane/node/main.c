@@ -66,21 +66,6 @@ static int parse(int argc, char **argv, struct options *options)
     return options->count == 0 ? usage(stderr, EX_USAGE) : -1;
 }
 
-static bool load(const struct options *options, struct node_file *files, char *error)
-{
-    for (uint32_t i = 0; i < options->count; i++) {
-        if (!config_load(options->path[i], &files[i], error))
-            return false;
-        if (files[i].node.lane_count != files[0].node.lane_count) {
-            (void)snprintf(error, HOST_ERROR_MAX,
-                           "%s: nodes of one process must have equally many lanes",
-                           options->path[i]);
-            return false;
-        }
-    }
-    return true;
-}
-
 static void introduce(const struct node *node)
 {
     char line[512];
@@ -133,7 +118,7 @@ int main(int argc, char **argv)
     int status = parse(argc, argv, &options);
     if (status >= 0)
         return status;
-    if (!load(&options, files, error)) {
+    if (!config_load_all(options.path, options.count, files, error)) {
         (void)fprintf(stderr, "quorated: %s\n", error);
         return EX_CONFIG;
     }

@@ -84,7 +84,7 @@ static struct lane_config lane_config_of(const struct node *node, uint32_t i)
         .drift_ppm = 500,
         .lease_reads = config->lease_reads,
         .log_bytes = config->log_bytes,
-        .entries_max = (uint32_t)power_of_two_at_least(config->log_bytes / 128),
+        .entries_max = (uint32_t)power_of_two_at_least(config->log_bytes / NODE_ENTRY_BYTES),
         .state = config->state,
         .time_jump_max_ms = 5000,
         .view = node->view_cell,
@@ -108,14 +108,7 @@ static bool make_lane(struct node *node, uint32_t i, char *error)
     lane->storage = (void *)1; /* any: the footprint does not depend on it */
     config = lane_config_of(node, i);
     size_t steady, lane_bytes = lane_footprint(&config, &steady);
-    if (lane_bytes == 0) {
-        (void)snprintf(error, HOST_ERROR_MAX,
-                       "lane %u: sizes are not acceptable: log and key counts must be powers of "
-                       "two, the log at "
-                       "least 16MiB",
-                       i);
-        return false;
-    }
+    ENSURE(lane_bytes != 0); /* node_config_check and node_mtu_check have been asked */
     if (!reserve(node, &lane->region, duct_bytes + storage_bytes + lane_bytes,
                  planned(node, i)->memory_node, error))
         return false;
@@ -170,8 +163,6 @@ static bool make_view(struct node *node, char *error)
 struct node *node_create(struct host *host, const struct node_config *config, uint32_t replica,
                          char *error)
 {
-    if (!node_config_check(config, error))
-        return NULL;
     struct node *node = calloc(1, sizeof *node);
     if (node == NULL) {
         (void)snprintf(error, HOST_ERROR_MAX, "out of memory");

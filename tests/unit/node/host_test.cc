@@ -55,6 +55,35 @@ TEST_F(Host, MembersThatDifferDoNotHearEachOther)
     EXPECT_EQ(leader(), nullptr);
 }
 
+/* The start judges as --check-config does. */
+TEST_F(Host, ANodeOutOfBoundsIsRefusedWithTheJudgesSentence)
+{
+    void (*const changes[])(struct node_config &) = {
+        [](struct node_config &c) { c.id = 0; },
+        [](struct node_config &c) { c.group_count = 65; },
+        [](struct node_config &c) {
+            c.lane_count = 2;
+            c.group_count = 1;
+        },
+        [](struct node_config &c) { c.election_timeout_max_ns = c.election_timeout_ns; },
+        [](struct node_config &c) { c.log_bytes = 8u << 20; },
+        [](struct node_config &c) { c.state.keys_max = 1025; },
+        [](struct node_config &c) { c.state.bytes_max = 0; },
+    };
+    for (auto change : changes) {
+        struct node_config config = small(1, 1);
+        char judged[HOST_ERROR_MAX] = "";
+        change(config);
+        EXPECT_FALSE(node_config_check(&config, judged));
+        EXPECT_EQ(add(config), nullptr) << judged;
+        EXPECT_EQ(error, judged);
+    }
+    struct node_config config = small(1, 1);
+    config.lane_count = config.group_count = 2;
+    EXPECT_EQ(add(config), nullptr);
+    EXPECT_NE(error.find("equally many"), std::string::npos) << error;
+}
+
 TEST_F(Host, AnMtuThatHoldsNoPieceOfALargeValueIsRefused)
 {
     struct node_config config = small(1, 1);

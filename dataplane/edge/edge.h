@@ -63,6 +63,7 @@ enum edge_question {
     EDGE_ASK_MEMBERS,     /* QUORATE MEMBERS: JSON */
     EDGE_ASK_INCARNATION, /* QUORATE INCARNATION: "id hex" */
     EDGE_ASK_BOOTSTRAP,   /* QUORATE BOOTSTRAP; argument: cluster-hex id=incarnation-hex,... */
+    EDGE_ASK_MOVE_LEADER, /* QUORATE MOVE-LEADER; argument: id, or nothing: any member */
 };
 
 /* Writes a NUL-terminated text of less than `capacity` bytes. False: the text says why not. Called

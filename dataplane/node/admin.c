@@ -216,6 +216,27 @@ static bool bootstrap(struct node *node, const char *argument, char *text, uint3
     return why == NULL;
 }
 
+/* "" or a member's id. What is asked for shows in status once it is done. */
+static bool move_leader(struct node *node, const char *argument, char *text, uint32_t capacity)
+{
+    char *end = NULL;
+    bool any = argument[0] == '\0', member = any;
+    unsigned long to = any ? RAFT_NOBODY : strtoul(argument, &end, 10);
+    const char *why = NULL;
+    (void)pthread_mutex_lock(&node->boot_lock);
+    for (uint32_t i = 0; i < node->boot_view.member_count; i++)
+        member |= !any && node->boot_view.member[i].id == to && *end == '\0';
+    (void)pthread_mutex_unlock(&node->boot_lock);
+    if (!member)
+        why = "wants: the id of a member, or nothing: whoever is the furthest";
+    else if (to == node->config.id)
+        why = "this is that member: ask the node that leads";
+    else if (node_hand_over(node, (uint16_t)to) == 0)
+        why = "this node leads no group";
+    (void)snprintf(text, capacity, "%s", why == NULL ? "asked" : why);
+    return why == NULL;
+}
+
 static bool info(struct node *node, char *text, uint32_t capacity)
 {
     struct lane_group_status group;
@@ -244,6 +265,8 @@ bool node_answer(void *context, enum edge_question question, const char *argumen
         return true;
     case EDGE_ASK_BOOTSTRAP:
         return bootstrap(node, argument, text, capacity);
+    case EDGE_ASK_MOVE_LEADER:
+        return move_leader(node, argument, text, capacity);
     case EDGE_ASK_INFO:
         return info(node, text, capacity);
     }

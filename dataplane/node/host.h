@@ -106,6 +106,9 @@ void host_node_kill(struct host *, struct node *);
 /* Publishes pending views, moves the grace epoch, expires neighbours: once per millisecond at
  * least. Returns after about `slice_ns`; sleeps in between. */
 void host_control(struct host *, uint64_t slice_ns);
+/* Before host_stop: the leaders among its nodes let others lead. Returns how many of the *asked
+ * groups are still led from here: nobody could take over within an election time-out. */
+uint32_t host_hand_over(struct host *, uint32_t *asked);
 void host_stop(struct host *);
 
 /* CPU nanoseconds burnt so far by every thread of the servers: polling cores, control, edges,

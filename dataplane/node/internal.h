@@ -104,6 +104,9 @@ void node_seat(struct node *);
 void node_destroy(struct node *);
 /* judge.c: false if the port was granted less than a message in pieces needs */
 bool node_mtu_check(const char *port, uint32_t granted, char *error);
+/* leave.c: how many groups it asks its lanes to hand over, and how many the node leads */
+uint32_t node_hand_over(struct node *, uint16_t to);
+uint32_t node_led_count(const struct node *);
 /* control.c */
 void node_publish(struct node *);
 bool node_bind(struct node *, uint64_t cluster, const uint16_t *ids, const uint64_t *incarnations,

@@ -20,7 +20,8 @@ static int usage(FILE *out, int status)
         out,
         "Usage: quorated [--check-config] --config FILE [--config FILE ...] [-- EAL ARGUMENTS]\n"
         "\n"
-        "Runs the nodes that the files describe in one process, until SIGTERM or SIGINT.\n"
+        "Runs the nodes that the files describe in one process, until SIGTERM or SIGINT: then\n"
+        "leaders hand over first.\n"
         "A node that has just started belongs to no cluster and grants no vote: see\n"
         "`quorate bootstrap`. The log is volatile: a node that restarts has lost it.\n"
         "\n"
@@ -78,6 +79,14 @@ static void introduce(const struct node *node)
                   (unsigned)node_resp_port(node), line);
 }
 
+static void leave(struct host *host)
+{
+    uint32_t asked, left = host_hand_over(host, &asked);
+    if (asked != 0)
+        (void)fprintf(stderr, "quorated: %u of %u groups were handed over to other members\n",
+                      asked - left, asked);
+}
+
 static int run(struct node_file *files, uint32_t count, const char *eal)
 {
     char error[HOST_ERROR_MAX];
@@ -106,6 +115,7 @@ static int run(struct node_file *files, uint32_t count, const char *eal)
     }
     while (stop_asked == 0)
         host_control(host, 100000000);
+    leave(host);
     host_stop(host);
     return EX_OK;
 }

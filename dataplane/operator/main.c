@@ -19,6 +19,7 @@ static const char doc[] =
     "  put KEY VALUE          get KEY          del KEY\n"
     "  cas KEY OLD NEW        incr KEY [AMOUNT]\n"
     "  bootstrap              makes one cluster of all endpoints\n"
+    "  move-leader            the endpoints' nodes hand over what they lead\n"
     "  plan                   which room runs on which core\n"
     "\n"
     "Reads and writes go through the first endpoint that can serve them. Before "
@@ -32,6 +33,7 @@ enum option_key {
     KEY_ENDPOINTS = 0x100,
     KEY_TIMEOUT,
     KEY_CLUSTER,
+    KEY_TO,
     KEY_TOPOLOGY,
     KEY_NIC,
     KEY_LANES
@@ -45,6 +47,7 @@ static const struct argp_option option_list[] = {
      "how long a node may take to answer, such as 500ms (default: 5s)", 0},
     {"cluster", KEY_CLUSTER, "HEX", 0,
      "bootstrap: finish one that reached only some nodes, under its name", 1},
+    {"to", KEY_TO, "ID", 0, "move-leader: who shall lead (default: whose log is the longest)", 1},
     {"topology", KEY_TOPOLOGY, "XML|SYNTHETIC", 0,
      "plan: a machine that lstopo described, or \"pack:2 core:8 pu:2\" (default: this one)", 1},
     {"nic", KEY_NIC, "PCI", 0, "plan: address of the network card", 1},
@@ -69,11 +72,11 @@ static const struct verb verbs[] = {
     {"cas", NULL, 0, operator_key},
     {"incr", NULL, 0, operator_key},
     {"bootstrap", NULL, 1, operator_bootstrap},
+    {"move-leader", NULL, 1, operator_move_leader},
     {"plan", NULL, 1, operator_plan},
     {"member", "add", 0, NULL},
     {"member", "remove", 0, NULL},
     {"member", "promote", 0, NULL},
-    {"move-leader", NULL, 0, NULL},
     {"snapshot", NULL, 0, NULL},
     {"watch", NULL, 0, NULL},
     {"keygen", NULL, 0, NULL},
@@ -145,6 +148,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_CLUSTER:
         options->cluster = parse_number(text, 16, UINT64_MAX, state);
+        return 0;
+    case KEY_TO:
+        options->to = (uint32_t)parse_number(text, 10, 65534, state);
         return 0;
     case KEY_TOPOLOGY:
         options->topology = text;

@@ -14,6 +14,7 @@
 
 #include "dataplane/operator/connection.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -28,6 +29,7 @@ struct operator_options {
     char endpoint[OPERATOR_ENDPOINTS_MAX][OPERATOR_ENDPOINT_MAX];
     uint32_t timeout_ms;
     uint64_t cluster; /* bootstrap: 0 draws one */
+    uint32_t to;      /* move-leader: a member, 0: whoever is the furthest */
     const char *topology;
     const char *nic;
     uint32_t lanes;
@@ -46,7 +48,11 @@ __attribute__((format(printf, 2, 3))) void operator_complain(const char *subject
 bool operator_endpoints(struct operator_options *options, const char *list);
 
 operator_verb operator_status, operator_members, operator_key, operator_ping, operator_bootstrap,
-    operator_plan;
+    operator_move_leader, operator_plan;
+
+/* Asks one endpoint for JSON of a type; NULL: said why on standard error. */
+json_t *operator_ask_json(const struct operator_options *options, const char *endpoint,
+                          const char *what, json_type type);
 
 /* ---- table.c: columns as wide as they must be, cells without control characters -------------- */
 

@@ -2,13 +2,11 @@
 #include "dataplane/operator/operator.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <string.h>
 #include <time.h>
 
-/* Asks one endpoint for JSON of a type; NULL: said why on standard error. */
-static json_t *ask_json(const struct operator_options *options, const char *endpoint,
-                        const char *what, json_type type)
+json_t *operator_ask_json(const struct operator_options *options, const char *endpoint,
+                          const char *what, json_type type)
 {
     struct operator_connection connection;
     const char *why;
@@ -77,7 +75,7 @@ int operator_status(const struct operator_options *options)
     operator_table_init(&table, titles);
     for (uint32_t i = 0; i < options->endpoint_count; i++) {
         const char *endpoint = options->endpoint[i];
-        json_t *node = ask_json(options, endpoint, "STATUS", JSON_OBJECT);
+        json_t *node = operator_ask_json(options, endpoint, "STATUS", JSON_OBJECT);
         answered += node != NULL;
         if (options->output == OUTPUT_JSON && node != NULL) {
             (void)json_object_set_new(node, "endpoint", json_string(endpoint));
@@ -102,7 +100,7 @@ int operator_members(const struct operator_options *options)
     json_t *members = NULL;
     /* A node that is in no cluster yet knows of none; another may. */
     for (uint32_t i = 0; i < options->endpoint_count && json_array_size(members) == 0; i++) {
-        json_t *answer = ask_json(options, options->endpoint[i], "MEMBERS", JSON_ARRAY);
+        json_t *answer = operator_ask_json(options, options->endpoint[i], "MEMBERS", JSON_ARRAY);
         if (answer == NULL)
             continue;
         json_decref(members);

@@ -74,7 +74,8 @@ struct group {
     uint64_t applied_told;
     uint64_t votes_granted;
     uint16_t number;
-    bool touched;                                  /* in this turn's list */
+    bool touched;                 /* in this turn's list */
+    _Atomic uint32_t transfer_to; /* id + 1 of who shall lead, 0: nothing asked; any to order */
     CACHE_ALIGNED _Atomic uint64_t status_version; /* odd: being written */
     struct lane_group_status status;
 };
@@ -179,6 +180,7 @@ struct order_room {
     uint32_t touched_count;
     uint64_t wake_ns;
     uint64_t next_status_ns;
+    uint32_t transfers_seen;
     struct frame freed[LANE_BURST];
     uint32_t freed_count;
     struct wire_assembly_table *assemblies;
@@ -274,6 +276,7 @@ struct lane {
     CACHE_ALIGNED _Atomic uint64_t stored; /* window: persist -> order, seal */
     CACHE_ALIGNED _Atomic uint32_t
         tx_waiting; /* window: tx -> seal: frames that the device did not take yet */
+    CACHE_ALIGNED _Atomic uint32_t transfers_asked; /* window: any -> order */
     CACHE_ALIGNED struct lane_room_meter meter[ROOM_COUNT];
     uint64_t counter[LANE_EVENT_COUNT];
 };
@@ -317,6 +320,8 @@ void order_refuse(struct lane *, struct group *, const struct asker *asker, enum
 void order_reads(struct lane *, uint32_t slot);
 /* A new leader's first entry; a time entry while a key is due. */
 uint64_t order_entry_time_ms(struct lane *, struct group *);
+/* Hand-overs that were asked for since the last turn. */
+uint32_t order_transfers(struct lane *);
 void order_noop(struct lane *, struct group *);
 void order_time(struct lane *, struct group *);
 

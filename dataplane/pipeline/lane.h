@@ -114,6 +114,11 @@ uint64_t lane_wake_ns(const struct lane *);
  * more. */
 bool lane_next_hello(struct lane *lane, uint16_t *from, struct wire_hello *hello);
 
+/* If this lane leads the group, hand it over to member `to`; RAFT_NOBODY: to the follower with the
+ * longest log. Status tells when it has worked; raft gives up after an election time-out. Any
+ * thread; of several wishes the last one counts. False: no such group on this lane. */
+bool lane_transfer(struct lane *lane, uint16_t group, uint16_t to);
+
 /* ---- looks, from any thread ------------------------------------------------------------------ */
 
 struct lane_group_status {

@@ -253,7 +253,8 @@ uint32_t lane_order_poll(struct lane *lane)
 {
     if (!lane->started && lane->look[ROOM_ORDER]->view->cluster != 0)
         (void)lane_start(lane);
-    uint32_t work = lane->started ? take_stored(lane) + take_timers(lane) : 0;
+    uint32_t work =
+        lane->started ? take_stored(lane) + take_timers(lane) + order_transfers(lane) : 0;
     work += take_arrivals(lane);
     if (lane->order.touched_count != 0)
         finish_touched(lane);

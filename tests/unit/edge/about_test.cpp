@@ -162,12 +162,15 @@ TEST_F(Node, IsAskedWhatItAloneKnows)
     check({"quorate", "members"}, bulk("from the\nnode"));
     check({"QUORATE", "INCARNATION"}, bulk("from the\nnode"));
     check({"QUORATE", "BOOTSTRAP", "00ff", "1=a,2=b"}, "-ERR from the node\r\n");
+    check({"QUORATE", "MOVE-LEADER", "2"}, bulk("from the\nnode"));
     check({"QUORATE", "NONSENSE"}, "-ERR unknown subcommand or wrong number of arguments\r\n");
     check({"QUORATE", "BOOTSTRAP", std::string(9000, 'x')},
           "-ERR unknown subcommand or wrong number of arguments\r\n");
-    ASSERT_EQ(asked.size(), 4u);
+    ASSERT_EQ(asked.size(), 5u);
     EXPECT_EQ(asked[0].question, EDGE_ASK_STATUS);
     EXPECT_EQ(asked[3].argument, "00ff 1=a,2=b");
+    EXPECT_EQ(asked[4].question, EDGE_ASK_MOVE_LEADER);
+    EXPECT_EQ(asked[4].argument, "2");
     std::string info = ask(*socket, {"INFO"});
     EXPECT_NE(info.find("connected_clients:1\r\n"), std::string::npos);
     EXPECT_NE(info.find("unknown_command:0\r\n"), std::string::npos);

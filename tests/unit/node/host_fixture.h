@@ -22,7 +22,7 @@ class HostTest : public ::testing::Test
 {
   protected:
     static struct host *host;
-    static const uint32_t nodes_max = 12;
+    static const uint32_t nodes_max = 16;
 
     static void SetUpTestSuite()
     {
@@ -117,6 +117,17 @@ class HostTest : public ::testing::Test
                 return node;
         }
         return nullptr;
+    }
+
+    /* Of all nodes. */
+    uint64_t raft_counted(enum raft_event event) const
+    {
+        uint64_t sum = 0, counters[RAFT_EVENT_COUNT];
+        for (const struct node *node : nodes) {
+            lane_raft_counters(node_lane(node, 0), counters);
+            sum += counters[event];
+        }
+        return sum;
     }
 
     static uint64_t counted(const struct node *node, enum lane_event event)

@@ -1,181 +1,8 @@
-/* The program itself, run against nodes that answer what the test says. */
-#include <gtest/gtest.h>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <fstream>
-#include <functional>
-#include <map>
-#include <mutex>
-#include <sstream>
-#include <string>
-#include <thread>
-#include <vector>
+/* What the verbs ask, print and leave with. */
+#include "tests/unit/operator/operator_fixture.hpp"
 
 namespace
 {
-
-std::string bulk(const std::string &text)
-{
-    return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
-}
-
-/* Answers each command by its words, blank-separated, or by its first two; without an answer it
- * hangs up. */
-class FakeNode
-{
-  public:
-    std::map<std::string, std::string> answers;
-    bool silent = false;   /* takes commands and says nothing          */
-    bool trickles = false; /* says a byte now and then, and never ends */
-
-    FakeNode()
-    {
-        sockaddr_in address = {};
-        socklen_t bytes = sizeof address;
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        EXPECT_EQ(bind(listening, reinterpret_cast<sockaddr *>(&address), sizeof address), 0);
-        EXPECT_EQ(listen(listening, 8), 0);
-        getsockname(listening, reinterpret_cast<sockaddr *>(&address), &bytes);
-        name = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-        EXPECT_EQ(pipe(stop), 0);
-    }
-    ~FakeNode()
-    {
-        if (thread.joinable()) {
-            EXPECT_EQ(write(stop[1], "x", 1), 1);
-            thread.join();
-        }
-        for (int fd : {listening, stop[0], stop[1]})
-            close(fd);
-    }
-    std::string start()
-    {
-        thread = std::thread([this] { serve(); });
-        return name;
-    }
-    std::vector<std::string> heard()
-    {
-        std::lock_guard<std::mutex> guard(lock);
-        return commands;
-    }
-
-  private:
-    int listening, stop[2];
-    std::string name;
-    std::thread thread;
-    std::mutex lock;
-    std::vector<std::string> commands;
-
-    bool wait(int fd) const
-    {
-        pollfd waiting[2] = {{fd, POLLIN, 0}, {stop[0], POLLIN, 0}};
-        return poll(waiting, 2, -1) > 0 && waiting[1].revents == 0;
-    }
-    void serve()
-    {
-        while (wait(listening)) {
-            int fd = accept(listening, nullptr, nullptr);
-            talk(fd);
-            close(fd);
-        }
-    }
-    void talk(int fd)
-    {
-        std::string input, words;
-        while (wait(fd)) {
-            char bytes[4096];
-            ssize_t got = recv(fd, bytes, sizeof bytes, 0);
-            if (got <= 0)
-                return;
-            input.append(bytes, static_cast<size_t>(got));
-            while (take(&input, &words)) {
-                std::lock_guard<std::mutex> guard(lock);
-                commands.push_back(words);
-                std::string answer = answer_to(words);
-                if (trickles)
-                    trickle(fd);
-                if (silent)
-                    continue;
-                if (answer.empty() || trickles)
-                    return;
-                EXPECT_EQ(send(fd, answer.data(), answer.size(), MSG_NOSIGNAL),
-                          static_cast<ssize_t>(answer.size()));
-            }
-        }
-    }
-    void trickle(int fd) const
-    {
-        pollfd waiting[2] = {{fd, 0, 0}, {stop[0], POLLIN, 0}};
-        while (send(fd, "+", 1, MSG_NOSIGNAL) == 1 && poll(waiting, 2, 5) == 0)
-            continue;
-    }
-    std::string answer_to(const std::string &words) const
-    {
-        size_t second = words.find(' ', words.find(' ') + 1);
-        for (const std::string &question : {words, words.substr(0, second)})
-            if (answers.count(question) != 0)
-                return answers.at(question);
-        return "";
-    }
-    static bool take(std::string *input, std::string *words)
-    {
-        std::istringstream stream(*input);
-        std::string line;
-        size_t used = 0;
-        auto next = [&] {
-            bool whole = static_cast<bool>(std::getline(stream, line)) && !stream.eof();
-            used += line.size() + 1;
-            return whole;
-        };
-        if (!next())
-            return false;
-        words->clear();
-        for (int left = std::stoi(line.substr(1)); left > 0; left--) {
-            if (!next() || !next())
-                return false;
-            *words += (words->empty() ? "" : " ") + line.substr(0, line.size() - 1);
-        }
-        input->erase(0, used);
-        return true;
-    }
-};
-
-struct Result {
-    int code;
-    std::string output;
-    std::string errors;
-};
-
-Result quorate(const std::string &arguments, const std::string &environment = "")
-{
-    const char *program = getenv("QUORATE_PROGRAM");
-    std::string errors = testing::TempDir() + "quorate_errors." + std::to_string(getpid());
-    std::string command = environment + " " + (program == nullptr ? "quorate" : program) + " " +
-                          arguments + " 2>" + errors;
-    Result result = {-1, "", ""};
-    FILE *pipe = popen(command.c_str(), "r");
-    char bytes[4096];
-    for (size_t got; (got = fread(bytes, 1, sizeof bytes, pipe)) > 0;)
-        result.output.append(bytes, got);
-    int status = pclose(pipe);
-    result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    std::ostringstream text;
-    text << std::ifstream(errors).rdbuf();
-    result.errors = text.str();
-    unlink(errors.c_str());
-    return result;
-}
-
-const std::string nobody = "127.0.0.1:1"; /* tcpmux: no test machine listens there */
 
 TEST(Operator, HelpAndVersionNeedNoNode)
 {
@@ -190,20 +17,35 @@ TEST(Operator, HelpAndVersionNeedNoNode)
 
 TEST(Operator, UsageErrorsAreSixtyFour)
 {
-    for (const char *arguments :
-         {"", "nonsense", "status more", "get", "put a", "cas a b", "member",
-          "get a b c d e f g h i", "-o yaml status", "--lanes 0 plan",
-          "--endpoints a:1,,b:2 status", "--cluster xyz bootstrap", "--cluster -1 bootstrap",
-          "--timeout 5 status", "--timeout 0s status", "--timeout s status", "--timeout -1s status",
-          "--timeout 3601s status", "--wrong"})
+    for (const char *arguments : {"",
+                                  "nonsense",
+                                  "status more",
+                                  "get",
+                                  "put a",
+                                  "cas a b",
+                                  "member",
+                                  "get a b c d e f g h i",
+                                  "-o yaml status",
+                                  "--lanes 0 plan",
+                                  "move-leader 2",
+                                  "move-leader --to 0",
+                                  "--endpoints a:1,,b:2 status",
+                                  "--cluster xyz bootstrap",
+                                  "--cluster -1 bootstrap",
+                                  "--timeout 5 status",
+                                  "--timeout 0s status",
+                                  "--timeout s status",
+                                  "--timeout -1s status",
+                                  "--timeout 3601s status",
+                                  "--wrong"})
         EXPECT_EQ(quorate(arguments).code, 64) << arguments;
     EXPECT_EQ(quorate("status", "QUORATE_ENDPOINTS=,").code, 64);
 }
 
 TEST(Operator, WhatIsNotInThisVersionIsSaid)
 {
-    for (const char *verb : {"move-leader", "snapshot save x", "watch k", "keygen", "top",
-                             "member add 4", "member remove 4", "member promote 4"}) {
+    for (const char *verb : {"snapshot save x", "watch k", "keygen", "top", "member add 4",
+                             "member remove 4", "member promote 4"}) {
         Result result = quorate(verb);
         EXPECT_EQ(result.code, 69) << verb;
         EXPECT_NE(result.errors.find("not in this version"), std::string::npos) << result.errors;
@@ -405,162 +247,6 @@ TEST(Operator, MembersAndPing)
     EXPECT_EQ(ping.code, 0);
     EXPECT_NE(ping.output.find("no answer"), std::string::npos);
     EXPECT_NE(ping.output.find(" us\n"), std::string::npos);
-}
-
-/* ---- bootstrap ------------------------------------------------------------------------------- */
-
-std::string status_of(const std::string &cluster,
-                      const std::string &agreed = R"({"groups":"1","keys":"1024"})")
-{
-    return bulk("{\"cluster\":\"" + cluster + "\",\"agreed\":" + agreed + "}");
-}
-
-class Bootstrap : public testing::Test
-{
-  protected:
-    FakeNode nodes[3];
-    std::string start()
-    {
-        std::string endpoints = " --endpoints ";
-        for (FakeNode &node : nodes)
-            endpoints += node.start() + (&node == &nodes[2] ? "" : ",");
-        return endpoints;
-    }
-    void SetUp() override
-    {
-        const char *const names[] = {"2 00000000000000bb", "3 00000000000000cc",
-                                     "1 00000000000000aa"};
-        for (int i = 0; i < 3; i++)
-            nodes[i].answers = {{"QUORATE INCARNATION", bulk(names[i])},
-                                {"QUORATE STATUS", status_of("0000000000000000")},
-                                {"QUORATE BOOTSTRAP", bulk("bootstrapped")}};
-    }
-    std::vector<std::string> told(int i)
-    {
-        std::vector<std::string> all = nodes[i].heard(), told;
-        for (const std::string &command : all)
-            if (command.rfind("QUORATE BOOTSTRAP", 0) == 0)
-                told.push_back(command);
-        return told;
-    }
-};
-
-const char *const members = " 1=00000000000000aa,2=00000000000000bb,3=00000000000000cc";
-
-TEST_F(Bootstrap, TellsAllTheSameByRisingIds)
-{
-    Result result = quorate("bootstrap --cluster 00ffee0000000001" + start());
-    EXPECT_EQ(result.code, 0) << result.errors;
-    for (int i = 0; i < 3; i++)
-        EXPECT_EQ(told(i), std::vector<std::string>{
-                               std::string("QUORATE BOOTSTRAP 00ffee0000000001") + members});
-    EXPECT_NE(result.output.find("cluster 00ffee0000000001 has 3 members"), std::string::npos);
-}
-
-TEST_F(Bootstrap, DrawsANameThatIsNeverZeroNorTheSame)
-{
-    std::string endpoints = start();
-    for (int i = 0; i < 2; i++)
-        EXPECT_EQ(quorate("bootstrap" + endpoints).code, 0);
-    std::vector<std::string> all = told(0);
-    ASSERT_EQ(all.size(), 2u);
-    EXPECT_NE(all[0], all[1]);
-    EXPECT_EQ(all[0].substr(all[0].find(" 1=")), members);
-    EXPECT_EQ(told(1), all);
-}
-
-TEST_F(Bootstrap, ChangesNothingUnlessAllAnswer)
-{
-    nodes[2].answers.clear();
-    Result result = quorate("bootstrap" + start());
-    EXPECT_EQ(result.code, 69);
-    EXPECT_TRUE(told(0).empty());
-    EXPECT_TRUE(told(1).empty());
-}
-
-TEST_F(Bootstrap, ChangesNothingIfOneIsInAClusterAlready)
-{
-    nodes[1].answers["QUORATE STATUS"] = status_of("00000000000000ff");
-    Result result = quorate("bootstrap" + start());
-    EXPECT_EQ(result.code, 65);
-    EXPECT_NE(result.errors.find("in cluster 00000000000000ff already"), std::string::npos);
-    EXPECT_TRUE(told(0).empty());
-}
-
-TEST_F(Bootstrap, ChangesNothingIfTwoHaveOneId)
-{
-    nodes[1].answers["QUORATE INCARNATION"] = bulk("1 00000000000000cc");
-    EXPECT_EQ(quorate("bootstrap" + start()).code, 65);
-    EXPECT_TRUE(told(0).empty());
-}
-
-TEST_F(Bootstrap, ChangesNothingIfSettingsThatMustBeEqualAreNot)
-{
-    const std::string nowhere = "0000000000000000";
-    nodes[1].answers["QUORATE STATUS"] = status_of(nowhere, R"({"groups":"1","keys":"2048"})");
-    std::string endpoints = start();
-    Result result = quorate("bootstrap" + endpoints);
-    EXPECT_EQ(result.code, 65);
-    EXPECT_NE(result.errors.find("node 3 has keys = 2048, node 1 has keys = 1024: it must be the "
-                                 "same at all members; nothing was changed"),
-              std::string::npos)
-        << result.errors;
-    EXPECT_TRUE(told(0).empty());
-}
-
-TEST_F(Bootstrap, ASettingThatOneNodeDoesNotKnowIsNoAgreement)
-{
-    const std::string nowhere = "0000000000000000";
-    nodes[2].answers["QUORATE STATUS"] = status_of(nowhere, R"({"groups":"1"})");
-    Result result = quorate("bootstrap" + start());
-    EXPECT_EQ(result.code, 65);
-    EXPECT_NE(result.errors.find("node 1 has keys = nothing"), std::string::npos) << result.errors;
-    EXPECT_TRUE(told(0).empty());
-}
-
-TEST_F(Bootstrap, DoesNotGuessWhatANodeDoesNotSay)
-{
-    nodes[1].answers["QUORATE STATUS"] = bulk("{}");
-    EXPECT_EQ(quorate("bootstrap" + start()).code, 69);
-    EXPECT_TRUE(told(0).empty());
-}
-
-TEST_F(Bootstrap, DoesNotGuessSettingsThatANodeDoesNotSay)
-{
-    nodes[1].answers["QUORATE STATUS"] = bulk(R"({"cluster":"0000000000000000"})");
-    EXPECT_EQ(quorate("bootstrap" + start()).code, 69);
-    EXPECT_TRUE(told(0).empty());
-}
-
-static std::string members_with(const std::string &third)
-{
-    return bulk("[{\"id\":1,\"incarnation\":\"00000000000000aa\"},{\"id\":2,\"incarnation\":"
-                "\"00000000000000bb\"},"
-                "{\"id\":3,\"incarnation\":\"" +
-                third + "\"}]");
-}
-
-TEST_F(Bootstrap, AMemberThatLostItsLogIsNotLetIn)
-{
-    nodes[0].answers["QUORATE STATUS"] = status_of("00000000000000ff");
-    nodes[0].answers["QUORATE MEMBERS"] = members_with("00000000000000dd");
-    Result result = quorate("bootstrap --cluster ff" + start());
-    EXPECT_EQ(result.code, 65);
-    EXPECT_NE(result.errors.find("durable membership"), std::string::npos) << result.errors;
-    EXPECT_TRUE(told(1).empty());
-    EXPECT_TRUE(told(2).empty());
-}
-
-TEST_F(Bootstrap, HalfDoneIsSaidAndCanBeFinished)
-{
-    nodes[0].answers["QUORATE STATUS"] = status_of("00000000000000ff");
-    nodes[0].answers["QUORATE MEMBERS"] = members_with("00000000000000cc");
-    nodes[1].answers["QUORATE BOOTSTRAP"] = "-ERR no\r\n";
-    Result result = quorate("bootstrap --cluster ff" + start());
-    EXPECT_EQ(result.code, 75);
-    EXPECT_NE(result.errors.find("--cluster 00000000000000ff"), std::string::npos) << result.errors;
-    EXPECT_TRUE(told(0).empty()); /* it is in it already */
-    EXPECT_EQ(told(2).size(), 1u);
 }
 
 /* ---- plan ------------------------------------------------------------------------------------ */

@@ -1,0 +1,52 @@
+/* transfer: leadership goes to another member because somebody said so: control, or an operator. */
+#include "dataplane/pipeline/internal.h"
+
+bool lane_transfer(struct lane *lane, uint16_t group, uint16_t to)
+{
+    uint32_t slot;
+    if (!group_slot(lane, group, &slot))
+        return false;
+    atomic_store_explicit(&lane->group[slot].transfer_to, to + 1u, memory_order_relaxed);
+    atomic_fetch_add_explicit(&lane->transfers_asked, 1, memory_order_release);
+    return true;
+}
+
+/* The follower with the longest log: it is soonest ready to lead. */
+static uint16_t successor(const raft *machine, uint16_t self)
+{
+    struct raft_status status;
+    uint16_t best = RAFT_NOBODY;
+    uint64_t match = 0;
+    raft_status(machine, &status);
+    for (uint32_t i = 0; i < status.member_count; i++) {
+        const struct raft_member_status *member = &status.member[i];
+        if (member->id == self || member->progress != RAFT_REPLICATE ||
+            (best != RAFT_NOBODY && member->match <= match))
+            continue;
+        best = member->id;
+        match = member->match;
+    }
+    return best;
+}
+
+uint32_t order_transfers(struct lane *lane)
+{
+    uint32_t asked = atomic_load_explicit(&lane->transfers_asked, memory_order_acquire);
+    uint32_t count = 0;
+    if (LIKELY(asked == lane->order.transfers_seen))
+        return 0;
+    lane->order.transfers_seen = asked;
+    for (uint32_t slot = 0; slot < lane->group_count; slot++) {
+        struct group *group = &lane->group[slot];
+        uint32_t to = atomic_exchange_explicit(&group->transfer_to, 0, memory_order_relaxed);
+        if (to == 0 || !raft_is_leader(group->raft))
+            continue;
+        order_touch(lane, slot);
+        /* Refusals are the machine's: counted there. */
+        if (to - 1 == RAFT_NOBODY)
+            to = successor(group->raft, lane->config.self) + 1u;
+        (void)raft_transfer(group->raft, (uint16_t)(to - 1));
+        count++;
+    }
+    return count;
+}

@@ -51,6 +51,7 @@ void edge_config_defaults(struct edge_config *config)
 {
     *config = (struct edge_config){
         .node = 1,
+        .listen_ip = INADDR_LOOPBACK,
         .group_count = 1,
         .lane_count = 1,
         .sessions = 8, /* 8 x 256 commands: 50 connections x 32, and some */
@@ -206,8 +207,7 @@ static bool open_sockets(struct edge *edge)
     struct sockaddr_in address = {
         .sin_family = AF_INET,
         .sin_port = htons(edge->config.listen_port),
-        .sin_addr.s_addr =
-            htonl(edge->config.listen_ip == 0 ? INADDR_LOOPBACK : edge->config.listen_ip),
+        .sin_addr.s_addr = htonl(edge->config.listen_ip),
     };
     socklen_t bytes = sizeof address;
     int on = 1;

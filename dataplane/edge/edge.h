@@ -73,7 +73,7 @@ typedef bool edge_answer(void *context, enum edge_question question, const char 
 
 struct edge_config {
     uint16_t node;        /* own member id; the lane forwards to the leader by itself */
-    uint32_t listen_ip;   /* host order; 0: loopback                                  */
+    uint32_t listen_ip;   /* host order; 0: all of the machine's addresses             */
     uint16_t listen_port; /* 0: any free one, edge_port says which                    */
     uint16_t group_count;
     uint16_t lane_count;

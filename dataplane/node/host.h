@@ -71,7 +71,7 @@ struct node_config {
     uint32_t gateway_ip;
     const char *capture_path; /* pcap of the port, NULL: none */
     bool resp;                /* has a RESP edge                              */
-    uint32_t resp_ip;         /* it listens here; 0: loopback                 */
+    uint32_t resp_ip;         /* it listens here; 0: all addresses            */
     uint16_t resp_port;       /* 0: any free one, node_resp_port says which   */
 };
 

@@ -3,6 +3,7 @@
 
 #include "dataplane/edge/keyslot.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ void node_config_defaults(struct node_config *config)
         .log_bytes = 64u << 20,
         .state = {.keys_max = 1u << 20, .bytes_max = 512u << 20, .session_ttl_ms = 60000},
         .lease_reads = true,
+        .resp_ip = INADDR_LOOPBACK,
     };
 }
 

@@ -31,6 +31,33 @@ TEST_F(Limits, FootprintRefusesWhatTheHeaderRefuses)
     EXPECT_TRUE(refused([](edge_config *c) { c->deadline_ns = 0; }));
 }
 
+bool reaches(const char *address, uint16_t port)
+{
+    sockaddr_in to = {};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    inet_pton(AF_INET, address, &to.sin_addr);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool connected = connect(fd, reinterpret_cast<sockaddr *>(&to), sizeof to) == 0;
+    close(fd);
+    return connected;
+}
+
+TEST_F(Limits, OnlyLoopbackIsListenedOnUnlessToldOtherwise)
+{
+    start();
+    EXPECT_TRUE(reaches("127.0.0.1", edge_port(edge)));
+    EXPECT_FALSE(reaches("127.0.0.2", edge_port(edge))); /* another address of this machine */
+}
+
+TEST_F(Limits, ZeroAddressListensOnAllAddresses)
+{
+    config.listen_ip = 0;
+    start();
+    EXPECT_TRUE(reaches("127.0.0.1", edge_port(edge)));
+    EXPECT_TRUE(reaches("127.0.0.2", edge_port(edge)));
+}
+
 TEST_F(Limits, PortInUseIsSaid)
 {
     start();

@@ -79,6 +79,8 @@ TEST(Config, FillsInDefaultsAndTakesWhatIsGiven)
     EXPECT_EQ(loaded.file.node.member_port[2], 7701);
     EXPECT_EQ(loaded.file.node.heartbeat_ns, 20000000u);
     EXPECT_FALSE(loaded.file.node.resp);
+    EXPECT_EQ(loaded.file.node.resp_ip, 0x7f000001u);
+    EXPECT_EQ(load(std::string(good) + "[resp]\nlisten = 0.0.0.0:6379\n").file.node.resp_ip, 0u);
 }
 
 TEST(Config, RefusesByNameAndLine)

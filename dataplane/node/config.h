@@ -39,6 +39,9 @@ bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR
 bool config_load_all(const char *const *paths, uint32_t count, struct node_file *files,
                      char error[HOST_ERROR_MAX]);
 
+/* What host_start asks of the placement; the strings stay the caller's. */
+void config_placement(const struct host_config *config, struct placement_request *request);
+
 /* "20ms" and "64MiB"; false: no number, no unit or one that is not known, or too large. */
 bool config_duration_ns(const char *text, uint64_t *ns);
 bool config_size_bytes(const char *text, uint64_t *bytes);

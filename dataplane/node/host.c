@@ -1,3 +1,4 @@
+#include "dataplane/node/config.h"
 #include "dataplane/node/internal.h"
 
 #include <errno.h>
@@ -12,12 +13,6 @@ uint64_t host_random(void)
     while (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value || value == 0) {
     }
     return value;
-}
-
-void host_config_defaults(struct host_config *config)
-{
-    *config = (struct host_config){
-        .replicas = 1, .lanes = 1, .groups = 1, .cores = 1, .port_name = "ring"};
 }
 
 const char *host_idle_policy_name(enum idle_policy policy)
@@ -37,15 +32,8 @@ static bool plan(struct host *host, char error[HOST_ERROR_MAX])
     enum topology_refusal unread = topology_init(&host->topology, NULL);
     if (unread != TOPOLOGY_READ)
         return refuse(error, topology_refusal_sentence(unread));
-    struct placement_request request = {
-        .nic = host->config.nic,
-        .replicas = host->config.replicas,
-        .lanes = host->config.lanes,
-        .groups = host->config.groups,
-        .cuts = host->config.cuts,
-        .cores_max = host->config.cores,
-        .control_threads = 1,
-    };
+    struct placement_request request;
+    config_placement(&host->config, &request);
     enum placement_refusal unbuilt = placement_build(&host->topology, &request, &host->placement);
     if (unbuilt != PLACEMENT_BUILT)
         return refuse(error, placement_refusal_sentence(unbuilt));

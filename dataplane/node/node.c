@@ -3,29 +3,8 @@
 
 #include "dataplane/edge/keyslot.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-
-void node_config_defaults(struct node_config *config)
-{
-    *config = (struct node_config){
-        .id = 1,
-        .lane_count = 1,
-        .group_count = 1,
-        .port_name = "ring",
-        .prefix_bits = 16,
-        .udp_port = 7700,
-        .mtu = 1500,
-        .heartbeat_ns = 20000000,
-        .election_timeout_ns = 100000000,
-        .election_timeout_max_ns = 200000000,
-        .log_bytes = 64u << 20,
-        .state = {.keys_max = 1u << 20, .bytes_max = 512u << 20, .session_ttl_ms = 60000},
-        .lease_reads = true,
-        .resp_ip = INADDR_LOOPBACK,
-    };
-}
 
 static bool reserve(struct node *node, struct region *region, size_t bytes, uint32_t memory_node,
                     char *error)

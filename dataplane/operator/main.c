@@ -1,4 +1,5 @@
 /* quorate: the operator's command. Parses, finds the verb, leaves with its exit code. */
+#include "dataplane/node/host.h"
 #include "dataplane/operator/operator.h"
 
 #include <argp.h>
@@ -27,7 +28,7 @@ static const char doc[] =
     "(no such key, "
     "not swapped, refused); 69 nobody "
     "answered, or the outcome is unknown; 71 output can not be written; 75 not "
-    "executed, try again.";
+    "executed, try again; 78 a configuration file is wrong.";
 
 enum option_key {
     KEY_ENDPOINTS = 0x100,
@@ -36,7 +37,9 @@ enum option_key {
     KEY_TO,
     KEY_TOPOLOGY,
     KEY_NIC,
-    KEY_LANES
+    KEY_LANES,
+    KEY_CORES,
+    KEY_CONFIG
 };
 
 static const struct argp_option option_list[] = {
@@ -52,6 +55,9 @@ static const struct argp_option option_list[] = {
      "plan: a machine that lstopo described, or \"pack:2 core:8 pu:2\" (default: this one)", 1},
     {"nic", KEY_NIC, "PCI", 0, "plan: address of the network card", 1},
     {"lanes", KEY_LANES, "N", 0, "plan: polling pipelines (default: 1)", 1},
+    {"cores", KEY_CORES, "N", 0, "plan: polling cores (default: 1)", 1},
+    {"config", KEY_CONFIG, "FILE", 0,
+     "plan: what quorated will do with this file, or these, if given several times", 1},
     {0},
 };
 
@@ -159,7 +165,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
         options->nic = text;
         return 0;
     case KEY_LANES:
-        options->lanes = (uint32_t)parse_number(text, 10, 64, state);
+        options->lanes = (uint32_t)parse_number(text, 10, WIRE_LANES_MAX, state);
+        return 0;
+    case KEY_CORES:
+        options->cores = (uint32_t)parse_number(text, 10, HOST_CORES_MAX, state);
+        return 0;
+    case KEY_CONFIG:
+        if (options->config_count == OPERATOR_CONFIGS_MAX)
+            argp_error(state, "too many configuration files");
+        options->config[options->config_count++] = text;
         return 0;
     case ARGP_KEY_ARG:
         if (options->word_count == OPERATOR_ARGUMENTS_MAX)
@@ -188,7 +202,7 @@ static const struct verb *find(const struct operator_options *options)
 
 int main(int count, char **words)
 {
-    static struct operator_options options = {.timeout_ms = OPERATOR_ANSWER_MS, .lanes = 1};
+    static struct operator_options options = {.timeout_ms = OPERATOR_ANSWER_MS};
     static const struct argp parser = {option_list, parse, "VERB [ARGUMENT...]", doc, NULL,
                                        NULL,        NULL};
     argp_parse(&parser, count, words, ARGP_IN_ORDER, NULL, &options);

@@ -6,7 +6,7 @@
  * Memory: static options; JSON is jansson's. Threads: one. Time: see connection.h.
  * Limits: OPERATOR_ENDPOINTS_MAX endpoints. Refusals: exit codes of sysexits.h: 64 usage, 65 the
  * answer is no, 69 nobody answers sense, outcome unknown, or not in this version, 71 output that
- * can not be written, 75 not executed.
+ * can not be written, 75 not executed, 78 a bad configuration file.
  * Cost: not measured.
  */
 #ifndef DATAPLANE_OPERATOR_OPERATOR_H
@@ -19,6 +19,7 @@
 #include <sysexits.h>
 
 #define OPERATOR_ENDPOINTS_MAX    64u
+#define OPERATOR_CONFIGS_MAX      16u
 #define OPERATOR_DEFAULT_ENDPOINT "127.0.0.1:6379"
 
 enum operator_output { OUTPUT_TABLE = 0, OUTPUT_JSON, OUTPUT_SIMPLE };
@@ -32,7 +33,10 @@ struct operator_options {
     uint32_t to;      /* move-leader: a member, 0: whoever is the furthest */
     const char *topology;
     const char *nic;
-    uint32_t lanes;
+    uint32_t lanes; /* 0: not given */
+    uint32_t cores; /* 0: not given */
+    uint32_t config_count;
+    const char *config[OPERATOR_CONFIGS_MAX];
     uint32_t word_count; /* the verb and its arguments */
     const char *word[OPERATOR_ARGUMENTS_MAX];
 };

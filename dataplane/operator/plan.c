@@ -1,7 +1,7 @@
-/* plan.c: which room would run on which core, of this machine or of one that is only described. */
+/* plan.c: which room would run on which core, of this machine or of one that is only described: as
+ * quorated would place it, with a node's file or without. */
+#include "dataplane/node/config.h"
 #include "dataplane/operator/operator.h"
-
-#include "numa/placement.h"
 
 /* One line per lane and room, for programs: tab-separated, or JSON. */
 static void list_rooms(enum operator_output output, const struct placement *plan,
@@ -27,23 +27,46 @@ static void list_rooms(enum operator_output output, const struct placement *plan
                               placement_warning_sentence((enum placement_warning)w));
 }
 
+/* What quorated would ask for: with the files, or with its defaults. */
+static int request_of(const struct operator_options *options, struct placement_request *request)
+{
+    static struct node_file files[HOST_NODES_MAX];
+    struct host_config config;
+    char error[HOST_ERROR_MAX];
+    host_config_defaults(&config);
+    if (options->config_count != 0) {
+        if (options->nic != NULL || options->lanes != 0 || options->cores != 0) {
+            operator_complain(NULL, "card, lanes and cores are in the file that --config names");
+            return EX_USAGE;
+        }
+        if (!config_load_all(options->config, options->config_count, files, error)) {
+            operator_complain(NULL, "%s", error);
+            return EX_CONFIG;
+        }
+        config = files[0].host;
+        config.replicas = options->config_count;
+    } else {
+        config.nic = options->nic;
+        config.cores = options->cores != 0 ? options->cores : config.cores;
+        config.lanes = config.groups = options->lanes != 0 ? options->lanes : config.lanes;
+    }
+    config_placement(&config, request);
+    return EX_OK;
+}
+
 int operator_plan(const struct operator_options *options)
 {
     static struct topology topology;
     static struct placement plan;
+    struct placement_request request;
+    int code = request_of(options, &request);
+    if (code != EX_OK)
+        return code;
     enum topology_refusal unread = topology_init(&topology, options->topology);
     if (unread != TOPOLOGY_READ) {
         operator_complain(NULL, "%s", topology_refusal_sentence(unread));
         return EX_DATAERR;
     }
-    struct placement_request request = {
-        .nic = options->nic,
-        .replicas = 1,
-        .lanes = options->lanes,
-        .groups = options->lanes,
-        .cores_max = PLACEMENT_CORES_SPARE,
-        .control_threads = 2, /* the main lcore and the RESP edge */
-    };
     enum placement_refusal refusal = placement_build(&topology, &request, &plan);
     if (refusal != PLACEMENT_BUILT)
         operator_complain(NULL, "%s", placement_refusal_sentence(refusal));

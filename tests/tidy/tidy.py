@@ -24,7 +24,8 @@ DOORS = {
     BASE: [], 'numa': [BASE],
     'crypto/digest': [BASE], 'crypto': [BASE],
     CORE: [BASE], WIRE: [CORE, 'crypto/digest', BASE],
-    'dataplane/client': BELOW_DATAPLANE, 'dataplane/operator': BELOW_DATAPLANE + ['dataplane/client'],
+    'dataplane/client': BELOW_DATAPLANE,
+    'dataplane/operator': BELOW_DATAPLANE + ['dataplane/client', 'dataplane/node'],  # the node's config.h, no DPDK
     'bench': ['.'], 'tests': ['.'],
 }
 for machine in ('raft', 'pbft', 'gossip', 'crdt', 'quorum', 'guard', 'client'):

@@ -253,12 +253,12 @@ TEST(Operator, MembersAndPing)
 
 TEST(Operator, PlanDrawsADescribedMachine)
 {
-    Result plan = quorate("plan --topology 'pack:2 core:4 pu:2' --lanes 2");
+    Result plan = quorate("plan --topology 'pack:2 core:4 pu:2' --lanes 2 --cores 2");
     EXPECT_EQ(plan.code, 0) << plan.errors;
     EXPECT_NE(plan.output.find("lane"), std::string::npos) << plan.output;
     EXPECT_EQ(quorate("plan --topology 'no such thing:1'").code, 65);
     EXPECT_EQ(quorate("plan --topology 'pack:1 core:2' --nic 0000:81:00.0").code, 65);
-    std::string described = "plan --topology 'pack:2 core:4 pu:2' --lanes 2 -o ";
+    std::string described = "plan --topology 'pack:2 core:4 pu:2' --lanes 2 --cores 2 -o ";
     std::string simple = quorate(described + "simple").output;
     EXPECT_EQ(simple.rfind("0\t0\trx\t1\t2\t0\t0\t0\n", 0), 0u) << simple;
     EXPECT_EQ(std::count(simple.begin(), simple.end(), '\n'), 2 * 8); /* lanes, rooms */
@@ -269,6 +269,64 @@ TEST(Operator, PlanDrawsADescribedMachine)
         std::string::npos)
         << json.output;
     EXPECT_NE(json.errors.find("quorate: warning: "), std::string::npos);
+}
+
+/* A node's file, in the test's folder; the end of its life is the end of the file. */
+class NodeFile
+{
+  public:
+    const std::string path = testing::TempDir() + "quorate_plan." + std::to_string(getpid());
+
+    explicit NodeFile(const std::string &text)
+    {
+        std::ofstream(path) << "[node]\nid = 1\n[cluster]\nmembers = 1@10.1.0.1:7700\n"
+                               "[port]\naddress = 10.1.0.1/24\n"
+                            << text;
+    }
+    ~NodeFile()
+    {
+        unlink(path.c_str());
+    }
+};
+
+const std::string machine = " --topology 'pack:2 core:4 pu:2'";
+
+TEST(Plan, IsWhatQuoratedDoesWithTheFile)
+{
+    NodeFile file("[node]\nlanes = 2\ngroups = 2\n[host]\ncores = 2\n");
+    Result plan = quorate("plan --config " + file.path + machine);
+    EXPECT_EQ(plan.code, 0) << plan.errors;
+    EXPECT_EQ(plan.output, quorate("plan --lanes 2 --cores 2" + machine).output);
+    EXPECT_NE(plan.output, quorate("plan --lanes 2" + machine).output);
+    Result card = quorate("plan --config " + file.path + machine + " --nic 0000:81:00.0");
+    EXPECT_EQ(card.code, 64);
+    EXPECT_NE(card.errors.find("in the file"), std::string::npos) << card.errors;
+}
+
+TEST(Plan, OfSeveralNodesInAProcess)
+{
+    NodeFile file("");
+    std::string config = " --config " + file.path;
+    std::string simple = quorate("plan -o simple" + config + config + config + machine).output;
+    EXPECT_EQ(std::count(simple.begin(), simple.end(), '\n'), 3 * 8) << simple;
+}
+
+TEST(Plan, DefaultsAreThoseOfQuorated)
+{
+    NodeFile file("");
+    EXPECT_EQ(quorate("plan" + machine).output,
+              quorate("plan --config " + file.path + machine).output);
+    EXPECT_EQ(quorate("plan" + machine).output,
+              quorate("plan --lanes 1 --cores 1" + machine).output);
+}
+
+TEST(Plan, SaysWhatIsWrongWithTheFile)
+{
+    NodeFile file("[node]\nlanes = 2\n");
+    Result wrong = quorate("plan --config " + file.path);
+    EXPECT_EQ(wrong.code, 78);
+    EXPECT_NE(wrong.errors.find("at most as many as groups"), std::string::npos) << wrong.errors;
+    EXPECT_EQ(quorate("plan --config /nonexistent/quorate.ini").code, 78);
 }
 
 } // namespace

@@ -416,3 +416,13 @@ const uint64_t *edge_counters(const struct edge *edge)
 {
     return edge->counter;
 }
+
+void edge_client_counters(const struct edge *edge, uint64_t counters[CLIENT_EVENT_COUNT])
+{
+    memset(counters, 0, CLIENT_EVENT_COUNT * sizeof counters[0]);
+    for (uint32_t i = 0; i < edge->machine_count; i++) {
+        const uint64_t *of_machine = client_counters(edge->machines[i].client);
+        for (uint32_t e = 0; e < CLIENT_EVENT_COUNT; e++)
+            counters[e] += of_machine[e];
+    }
+}

@@ -115,5 +115,7 @@ uint16_t edge_port(const struct edge *edge);
 uint64_t edge_cpu_ns(const struct edge *edge); /* burnt by its threads so far */
 /* EDGE_EVENT_COUNT counters; single writer, read relaxed by anybody. */
 const uint64_t *edge_counters(const struct edge *edge);
+/* Of its client machines, summed. */
+void edge_client_counters(const struct edge *edge, uint64_t counters[CLIENT_EVENT_COUNT]);
 
 #endif

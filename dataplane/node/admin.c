@@ -2,6 +2,7 @@
  * edge's thread. */
 #include "dataplane/node/agreed.h"
 #include "dataplane/node/internal.h"
+#include "protocols/wire/fragment.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -69,18 +70,47 @@ static void lane_counters_json(const struct node *node, uint32_t i, json_t *coun
 {
     const struct lane *lane = node->lane[i].lane;
     uint64_t of_lane[LANE_EVENT_COUNT], of_raft[RAFT_EVENT_COUNT], of_wire[WIRE_REFUSAL_COUNT];
+    uint64_t of_state[STATE_EVENT_COUNT];
+    const uint64_t *of_pieces = lane_fragment_counters(lane);
+    const uint64_t *of_port = port_counters(port_queue_of(node->port, i));
     lane_counters(lane, of_lane);
     lane_raft_counters(lane, of_raft);
     lane_wire_counters(lane, of_wire);
+    lane_state_counters(lane, of_state);
     for (uint32_t e = 0; e < LANE_EVENT_COUNT; e++)
         count_into(counters, "lane", lane_event_name((enum lane_event)e), of_lane[e]);
     for (uint32_t e = 0; e < RAFT_EVENT_COUNT; e++)
         count_into(counters, "raft", raft_event_name((enum raft_event)e), of_raft[e]);
     for (uint32_t e = 1; e < WIRE_REFUSAL_COUNT; e++)
         count_into(counters, "wire", wire_refusal_name((enum wire_refusal)e), of_wire[e]);
-    const uint64_t *of_port = port_counters(port_queue_of(node->port, i));
+    for (uint32_t e = 0; e < WIRE_ASSEMBLY_EVENT_COUNT; e++)
+        count_into(counters, "pieces", wire_assembly_event_name((enum wire_assembly_event)e),
+                   of_pieces[e]);
+    for (uint32_t e = 0; e < STATE_EVENT_COUNT; e++)
+        count_into(counters, "state", state_event_name((enum state_event)e), of_state[e]);
     for (uint32_t e = 0; e < PORT_EVENT_COUNT; e++)
         count_into(counters, "port", port_event_name((enum port_event)e), of_port[e]);
+}
+
+static void edge_counters_json(const struct node *node, json_t *counters)
+{
+    const uint64_t *of_edge = edge_counters(node->edge);
+    uint64_t of_client[CLIENT_EVENT_COUNT];
+    edge_client_counters(node->edge, of_client);
+    for (uint32_t e = 0; e < EDGE_EVENT_COUNT; e++)
+        count_into(counters, "edge", edge_event_name((enum edge_event)e), of_edge[e]);
+    for (uint32_t e = 0; e < CLIENT_EVENT_COUNT; e++)
+        count_into(counters, "client", client_event_name((enum client_event)e), of_client[e]);
+}
+
+/* What the card or its driver dropped by itself, before or behind our rooms. */
+static void device_counters_json(const struct node *node, json_t *counters)
+{
+    struct port_report report;
+    port_report(node->port, &report);
+    count_into(counters, "device", "RX_MISSED", report.device_rx_missed);
+    count_into(counters, "device", "RX_ERRORS", report.device_rx_errors);
+    count_into(counters, "device", "TX_ERRORS", report.device_tx_errors);
 }
 
 static json_t *agreed_json(const struct node *node)
@@ -103,9 +133,8 @@ static json_t *status_json(struct node *node)
     }
     for (uint32_t i = 0; i < node->config.lane_count; i++)
         lane_counters_json(node, i, counters);
-    const uint64_t *of_edge = edge_counters(node->edge);
-    for (uint32_t e = 0; e < EDGE_EVENT_COUNT; e++)
-        count_into(counters, "edge", edge_event_name((enum edge_event)e), of_edge[e]);
+    edge_counters_json(node, counters);
+    device_counters_json(node, counters);
     char line[PORT_REPORT_LINE_MAX];
     node_port_line(node, line);
     return json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "id", node->config.id,

@@ -159,6 +159,9 @@ uint64_t lane_operations(const struct lane *); /* client commands applied, as le
 void lane_raft_counters(const struct lane *,
                         uint64_t counters[RAFT_EVENT_COUNT]); /* sum over groups */
 void lane_wire_counters(const struct lane *, uint64_t counters[WIRE_REFUSAL_COUNT]);
+/* By enum wire_assembly_event; and of its groups' states, summed, by enum state_event. */
+const uint64_t *lane_fragment_counters(const struct lane *);
+void lane_state_counters(const struct lane *, uint64_t counters[STATE_EVENT_COUNT]);
 
 /* The group's state for lock-free reads by registered readers (edge, tests); NULL: not on this
  * lane. */

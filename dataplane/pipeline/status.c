@@ -92,6 +92,21 @@ void lane_wire_counters(const struct lane *lane, uint64_t counters[WIRE_REFUSAL_
     memcpy(counters, lane->open.refused, sizeof lane->open.refused);
 }
 
+const uint64_t *lane_fragment_counters(const struct lane *lane)
+{
+    return lane->order.assemblies->counter;
+}
+
+void lane_state_counters(const struct lane *lane, uint64_t counters[STATE_EVENT_COUNT])
+{
+    memset(counters, 0, STATE_EVENT_COUNT * sizeof counters[0]);
+    for (uint32_t i = 0; i < lane->group_count; i++) {
+        const uint64_t *of_group = state_counters(lane->group[i].state);
+        for (uint32_t e = 0; e < STATE_EVENT_COUNT; e++)
+            counters[e] += of_group[e];
+    }
+}
+
 static const struct group *group_of(const struct lane *lane, uint16_t group)
 {
     uint32_t slot;

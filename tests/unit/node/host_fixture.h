@@ -137,10 +137,10 @@ class HostTest : public ::testing::Test
         return counters[event];
     }
 
-    /* One inline command to the node's edge; the answer as far as one read brings it. */
+    /* One inline command to the node's edge; its answer is one line, or one bulk. */
     static std::string ask(const struct node *node, const std::string &command)
     {
-        std::string line = command + "\r\n", answer(65536, '\0');
+        std::string line = command + "\r\n", answer(131072, '\0');
         sockaddr_in address = {};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -148,8 +148,15 @@ class HostTest : public ::testing::Test
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr *>(&address), sizeof address), 0);
         EXPECT_EQ(send(fd, line.data(), line.size(), 0), static_cast<ssize_t>(line.size()));
-        ssize_t bytes = recv(fd, &answer[0], answer.size(), 0);
-        answer.resize(bytes > 0 ? static_cast<size_t>(bytes) : 0);
+        size_t bytes = 0, wanted = 1;
+        for (ssize_t more = 1; more > 0 && bytes<wanted; bytes += more> 0 ? more : 0) {
+            more = recv(fd, &answer[bytes], answer.size() - bytes, 0);
+            size_t line_end = answer.find("\r\n");
+            wanted = line_end == std::string::npos ? answer.size() : line_end + 2;
+            if (answer[0] == '$' && line_end != std::string::npos)
+                wanted += std::stoul(answer.substr(1)) + 2;
+        }
+        answer.resize(bytes);
         close(fd);
         return answer;
     }

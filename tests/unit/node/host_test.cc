@@ -5,12 +5,16 @@ struct host *HostTest::host;
 
 /* What a driver grants, where a test says so: linked in the place of the port's. */
 static uint16_t granted_mtu;
+static uint64_t device_missed, device_rx_errors, device_tx_errors;
 extern "C" void __real_port_report(const struct port *port, struct port_report *report);
 extern "C" void __wrap_port_report(const struct port *port, struct port_report *report)
 {
     __real_port_report(port, report);
     if (granted_mtu != 0)
         report->mtu = granted_mtu;
+    report->device_rx_missed += device_missed;
+    report->device_rx_errors += device_rx_errors;
+    report->device_tx_errors += device_tx_errors;
 }
 
 namespace
@@ -153,6 +157,30 @@ TEST_F(Host, TheSmallestMtuCarriesEverything)
     const std::string value(4000, 'v');
     EXPECT_EQ(ask(nodes[0], "SET k " + value), "+OK\r\n");
     EXPECT_EQ(ask(nodes[0], "STRLEN k"), ":4000\r\n");
+}
+
+/* Whatever is counted on the way of a write is in status. */
+TEST_F(Host, StatusShowsTheCountersOfEveryRoom)
+{
+    ASSERT_NE(add(small(1, 1)), nullptr) << error;
+    ASSERT_TRUE(bootstrap()) << error;
+    ASSERT_TRUE(await([&] { return leader() != nullptr; }));
+    EXPECT_EQ(ask(nodes[0], "SET k " + std::string(4000, 'v')), "+OK\r\n");
+    std::string status = ask(nodes[0], "QUORATE STATUS");
+    for (const char *name :
+         {"raft.ELECTED", "state.EXECUTED", "state.SESSION_OPENED", "client.SESSION_OPENED",
+          "pieces.OPENED", "pieces.COMPLETED", "edge.COMMAND"})
+        EXPECT_NE(status.find('"' + std::string(name) + "\":"), std::string::npos)
+            << name << status;
+    EXPECT_EQ(status.find("device."), std::string::npos) << status;
+    device_missed = 7;
+    device_rx_errors = 8;
+    device_tx_errors = 9;
+    status = ask(nodes[0], "QUORATE STATUS");
+    device_missed = device_rx_errors = device_tx_errors = 0;
+    EXPECT_NE(status.find("\"device.RX_MISSED\":7,\"device.RX_ERRORS\":8,\"device.TX_ERRORS\":9"),
+              std::string::npos)
+        << status;
 }
 
 } // namespace

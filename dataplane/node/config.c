@@ -2,120 +2,9 @@
 
 #include "dataplane/port/open.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <ini.h>
-#include <stdlib.h>
 #include <string.h>
-
-struct unit {
-    const char *name;
-    uint64_t factor;
-};
-
-static const struct unit duration_unit[] = {
-    {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {NULL, 0}};
-static const struct unit size_unit[] = {
-    {"B", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}, {NULL, 0}};
-
-static bool with_unit(const char *text, const struct unit *units, uint64_t *value)
-{
-    char *end;
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    if (end == text || *text == '-' || errno != 0)
-        return false;
-    while (*end == ' ')
-        end++;
-    for (const struct unit *unit = units; unit->name != NULL; unit++) {
-        if (strcmp(end, unit->name) == 0) {
-            *value = number * unit->factor;
-            return number <= UINT64_MAX / unit->factor;
-        }
-    }
-    return false;
-}
-
-bool config_duration_ns(const char *text, uint64_t *ns)
-{
-    return with_unit(text, duration_unit, ns);
-}
-
-bool config_size_bytes(const char *text, uint64_t *bytes)
-{
-    return with_unit(text, size_unit, bytes);
-}
-
-static bool whole(const char *text, uint64_t least, uint64_t most, uint64_t *value)
-{
-    char *end;
-    errno = 0;
-    *value = strtoull(text, &end, 10);
-    return end != text && *end == '\0' && *text != '-' && errno == 0 && *value >= least &&
-           *value <= most;
-}
-
-static bool address(const char *text, uint32_t *ip)
-{
-    struct in_addr parsed;
-    if (inet_pton(AF_INET, text, &parsed) != 1)
-        return false;
-    *ip = ntohl(parsed.s_addr);
-    return true;
-}
-
-bool config_endpoint(const char *text, uint32_t *ip, uint16_t *port)
-{
-    char host[32];
-    uint64_t number;
-    const char *colon = strrchr(text, ':');
-    if (colon == NULL || (size_t)(colon - text) >= sizeof host ||
-        !whole(colon + 1, 0, 65535, &number))
-        return false;
-    memcpy(host, text, (size_t)(colon - text));
-    host[colon - text] = '\0';
-    *port = (uint16_t)number;
-    return address(host, ip);
-}
-
-static bool network(const char *text, struct node_config *node)
-{
-    char host[32];
-    uint64_t bits;
-    const char *slash = strchr(text, '/');
-    if (slash == NULL || (size_t)(slash - text) >= sizeof host || !whole(slash + 1, 1, 32, &bits))
-        return false;
-    memcpy(host, text, (size_t)(slash - text));
-    host[slash - text] = '\0';
-    node->prefix_bits = (uint8_t)bits;
-    return address(host, &node->ip);
-}
-
-/* 1@10.1.0.1:7700,2@10.1.0.2:7700 */
-static bool members(const char *text, struct node_config *node)
-{
-    char copy[2048], *rest = copy, *one;
-    if (strlen(text) >= sizeof copy)
-        return false;
-    memcpy(copy, text, strlen(text) + 1);
-    node->member_count = 0;
-    while ((one = strsep(&rest, ",")) != NULL) {
-        uint32_t i = node->member_count;
-        uint64_t id;
-        char *at = strchr(one, '@');
-        if (at == NULL || i == VIEW_MEMBERS_MAX)
-            return false;
-        *at = '\0';
-        while (*one == ' ')
-            one++;
-        if (!whole(one, 1, RAFT_NOBODY - 1, &id) || (i > 0 && id <= node->member[i - 1]) ||
-            !config_endpoint(at + 1, &node->member_ip[i], &node->member_port[i]))
-            return false;
-        node->member[i] = (uint16_t)id;
-        node->member_count++;
-    }
-    return node->member_count > 0;
-}
 
 static bool choice(const char *text, const char *const *words, int *value)
 {
@@ -149,7 +38,7 @@ static bool set_bool(const char *text, bool *value)
 static bool set_u16(const char *text, uint64_t least, uint64_t most, uint16_t *value)
 {
     uint64_t number;
-    bool good = whole(text, least, most, &number);
+    bool good = config_whole(text, least, most, &number);
     *value = (uint16_t)number;
     return good;
 }
@@ -171,7 +60,8 @@ static bool set_groups(struct node_file *file, const char *text)
 
 static bool set_members(struct node_file *file, const char *text)
 {
-    return members(text, &file->node);
+    file->member_list = true;
+    return !file->member_keys && config_members(text, &file->node);
 }
 
 static bool set_port_name(struct node_file *file, const char *text)
@@ -186,12 +76,12 @@ static bool set_port_name(struct node_file *file, const char *text)
 
 static bool set_address(struct node_file *file, const char *text)
 {
-    return network(text, &file->node);
+    return config_network(text, &file->node.ip, &file->node.prefix_bits);
 }
 
 static bool set_gateway(struct node_file *file, const char *text)
 {
-    return address(text, &file->node.gateway_ip);
+    return config_address(text, &file->node.gateway_ip);
 }
 
 static bool set_udp_port(struct node_file *file, const char *text)
@@ -243,7 +133,7 @@ static bool set_log(struct node_file *file, const char *text)
 static bool set_keys(struct node_file *file, const char *text)
 {
     uint64_t keys;
-    bool good = whole(text, 0, UINT32_MAX, &keys);
+    bool good = config_whole(text, 0, UINT32_MAX, &keys);
     file->node.state.keys_max = (uint32_t)keys;
     return good;
 }
@@ -270,7 +160,7 @@ static bool set_listen(struct node_file *file, const char *text)
 static bool set_cores(struct node_file *file, const char *text)
 {
     uint64_t cores;
-    bool good = whole(text, 1, HOST_CORES_MAX, &cores);
+    bool good = config_whole(text, 1, HOST_CORES_MAX, &cores);
     file->host.cores = (uint32_t)cores;
     return good;
 }
@@ -314,7 +204,8 @@ static const struct key keys[] = {
     {"node", "id", set_node, "a number from 1 to 65534"},
     {"node", "lanes", set_lanes, "a number"},
     {"node", "groups", set_groups, "a number"},
-    {"cluster", "members", set_members, "id@address:port,... with rising ids"},
+    {"cluster", "members", set_members,
+     "id@address:port,... with rising ids, and no member.ID beside it"},
     {"port", "name", set_port_name,
      "ring, a DPDK device such as net_af_packet0,iface=dp0, or a PCI address"},
     {"port", "address", set_address, "an IPv4 address with its prefix, such as 10.1.0.1/24"},
@@ -344,9 +235,25 @@ struct reading {
     char *error; /* what is wrong with the line that the parser will name */
 };
 
+/* member.3 = 10.1.0.3:7700 */
+static int take_member(struct reading *reading, const char *id, const char *value)
+{
+    struct node_file *file = reading->file;
+    file->member_keys = true;
+    if (!file->member_list && config_member(id, value, &file->node))
+        return 1;
+    (void)snprintf(reading->error, HOST_ERROR_MAX,
+                   "[cluster] member.%.20s = %.40s: wants address:port, an id from 1 to 65534, at "
+                   "most %u of them, and no members = ... beside it",
+                   id, value, VIEW_MEMBERS_MAX);
+    return 0;
+}
+
 static int take_line(void *context, const char *section, const char *name, const char *value)
 {
     struct reading *reading = context;
+    if (strcmp(section, "cluster") == 0 && strncmp(name, "member.", 7) == 0)
+        return take_member(reading, name + 7, value);
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
         if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0)
             continue;
@@ -359,6 +266,46 @@ static int take_line(void *context, const char *section, const char *name, const
     (void)snprintf(reading->error, HOST_ERROR_MAX, "[%.40s] %.40s: there is no such key", section,
                    name);
     return 0;
+}
+
+/* Lines for the parser, which would take the end of a long one for the next. */
+struct lines {
+    FILE *file;
+    int count;
+    int too_long; /* the first such line, 0: none */
+};
+
+static char *next_line(char *text, int bytes, void *context)
+{
+    struct lines *lines = context;
+    if (lines->too_long != 0 || fgets(text, bytes, lines->file) == NULL)
+        return NULL;
+    lines->count++;
+    size_t length = strlen(text);
+    if (length < CONFIG_LINE_MAX || text[length - 1] == '\n')
+        return text;
+    int next = getc(lines->file); /* there was no room for the line's end */
+    if (next == '\n' || next == EOF)
+        return text;
+    lines->too_long = lines->count;
+    return NULL;
+}
+
+static int parse(const char *path, struct reading *reading)
+{
+    struct lines lines = {.file = fopen(path, "re")};
+    _Static_assert(CONFIG_LINE_MAX == INI_MAX_LINE - 1, "what the parser has room for");
+    if (lines.file == NULL)
+        return -1;
+    int line = ini_parse_stream(next_line, &lines, take_line, reading);
+    (void)fclose(lines.file);
+    if (line != 0 || lines.too_long == 0)
+        return line;
+    (void)snprintf(reading->error, HOST_ERROR_MAX,
+                   "a line has at most %u characters; members may have one each: member.3 = "
+                   "10.1.0.3:7700",
+                   CONFIG_LINE_MAX);
+    return lines.too_long;
 }
 
 static const char *inconsistent(const struct node_file *file, char fault[HOST_ERROR_MAX])
@@ -381,7 +328,7 @@ bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR
     memset(file, 0, sizeof *file);
     host_config_defaults(&file->host);
     node_config_defaults(&file->node);
-    int line = ini_parse(path, take_line, &reading);
+    int line = parse(path, &reading);
     const char *why = line < 0 ? strerror(errno) : line > 0 ? wrong : inconsistent(file, wrong);
     if (why != NULL) {
         char where[16] = "";

@@ -6,6 +6,7 @@
  *
  *   [node]     id = 1            lanes = 1            groups = 1
  *   [cluster]  members = 1@10.1.0.1:7700,2@10.1.0.2:7700,3@10.1.0.3:7700
+ *              or, for many, each on a line: member.1 = 10.1.0.1:7700
  *   [port]     name = net_af_packet0,iface=dp0        address = 10.1.0.1/24    udp_port = 7700
  *              mtu = 1500        gateway = 10.1.0.254 capture = /tmp/node1.pcap
  *   [raft]     heartbeat = 20ms  election_timeout = 100ms  election_timeout_max = 200ms
@@ -16,8 +17,8 @@
  *   [host]     cores = 1   idle = yield|spin|sleep   huge = auto|none|required  pci = no  eal = ...
  *
  * Memory: strings point into the caller's struct node_file. Threads: none. Time: none.
- * Limits: durations need a unit (us ms s), sizes need one (B KiB MiB GiB). Refusals: one sentence
- * with the line.
+ * Limits: CONFIG_LINE_MAX characters a line; durations need a unit (us ms s), sizes need one (B KiB
+ * MiB GiB). Refusals: one sentence with the line.
  * Cost: start-up only.
  */
 #ifndef DATAPLANE_NODE_CONFIG_H
@@ -25,12 +26,16 @@
 
 #include "dataplane/node/host.h"
 
+#define CONFIG_LINE_MAX 199u
+
 struct node_file {
     struct host_config host;
     struct node_config node;
     char eal[256];
     char capture[256];
     char nic[32];
+    bool member_list; /* members = ... was there, or member.ID = ...: not both */
+    bool member_keys;
 };
 
 /* False: `error` names the file, the line and what is wrong. */
@@ -45,7 +50,14 @@ void config_placement(const struct host_config *config, struct placement_request
 /* "20ms" and "64MiB"; false: no number, no unit or one that is not known, or too large. */
 bool config_duration_ns(const char *text, uint64_t *ns);
 bool config_size_bytes(const char *text, uint64_t *bytes);
-/* "10.1.0.1:7700" */
+/* A whole number from `least` to `most`, and nothing behind it. */
+bool config_whole(const char *text, uint64_t least, uint64_t most, uint64_t *value);
+/* "10.1.0.1", "10.1.0.1:7700" and "10.1.0.1/24" */
+bool config_address(const char *text, uint32_t *ip);
 bool config_endpoint(const char *text, uint32_t *ip, uint16_t *port);
+bool config_network(const char *text, uint32_t *ip, uint8_t *prefix_bits);
+/* "1@10.1.0.1:7700,2@10.1.0.2:7700" with rising ids: all of them; or one more, in any order. */
+bool config_members(const char *text, struct node_config *node);
+bool config_member(const char *id, const char *text, struct node_config *node);
 
 #endif

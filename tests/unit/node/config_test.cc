@@ -4,6 +4,7 @@ extern "C" {
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <unistd.h>
@@ -176,6 +177,58 @@ TEST(Config, TakesWhatIsAtTheBounds)
           "[state]\nkeys = 1073741824\nbytes = 1024GiB\n", "[raft]\nheartbeat = 50ms\n",
           "[raft]\nelection_timeout_max = 3600s\n", "[raft]\nelection_timeout_max = 100001us\n"})
         EXPECT_TRUE(load(std::string(good) + lines).accepted) << lines << load(good).error;
+}
+
+const char *const alone = "[node]\nid = 9\n[port]\naddress = 10.1.0.9/24\n[cluster]\n";
+
+/* 64 members, from the last to the first. */
+TEST(Config, MembersMayHaveALineEach)
+{
+    std::string text = alone;
+    for (int id = 64; id > 0; id--)
+        text += "member." + std::to_string(id) + " = 10.1.0." + std::to_string(id) + ":7700\n";
+    Loaded loaded = load(text);
+    ASSERT_TRUE(loaded.accepted) << loaded.error;
+    ASSERT_EQ(loaded.file.node.member_count, 64);
+    for (uint16_t i = 0; i < 64; i++) {
+        EXPECT_EQ(loaded.file.node.member[i], i + 1);
+        EXPECT_EQ(loaded.file.node.member_ip[i], 0x0a010001u + i);
+    }
+    EXPECT_NE(load(text + "member.65 = 10.1.0.65:7700\n").error.find("at most 64"),
+              std::string::npos);
+    Loaded again = load(text + "member.3 = 10.1.0.3:7703\n");
+    EXPECT_EQ(again.file.node.member_count, 64);
+    EXPECT_EQ(again.file.node.member_port[2], 7703);
+}
+
+TEST(Config, RefusesMembersByName)
+{
+    for (const char *wrong :
+         {"member.0 = 10.1.0.9:7700\n", "member.65535 = 10.1.0.9:7700\n", "member. = 10.1.0.9:1\n",
+          "member.x = 10.1.0.9:7700\n", "member.9 = 10.1.0.9\n", "member.9 = 9@10.1.0.9:7700\n",
+          "members = 9@10.1.0.9:7700\nmember.9 = 10.1.0.9:7700\n"})
+        EXPECT_NE(load(std::string(alone) + wrong).error.find("] member."), std::string::npos)
+            << wrong;
+    EXPECT_NE(load(std::string(alone) + "member.9 = 10.1.0.9:7700\nmembers = 9@10.1.0.9:7700\n")
+                  .error.find("no member.ID beside it"),
+              std::string::npos);
+    EXPECT_NE(load(std::string(alone) + "members = 9@10.1.0.9:7700,9@10.1.0.9:7700\n")
+                  .error.find("with rising ids"),
+              std::string::npos);
+}
+
+TEST(Config, ALineThatIsTooLongIsSaid)
+{
+    const std::string start = "; ", good_text = std::string(good);
+    const int line = static_cast<int>(std::count(good_text.begin(), good_text.end(), '\n')) + 1;
+    EXPECT_TRUE(load(good_text + start + std::string(197, 'x') + "\n").accepted);
+    EXPECT_TRUE(load(good_text + start + std::string(197, 'x')).accepted);
+    EXPECT_TRUE(load(good_text + start + std::string(197, 'x') + "\n[raft]\n").accepted);
+    Loaded loaded = load(good_text + start + std::string(198, 'x') + "\n[raft]\n");
+    EXPECT_FALSE(loaded.accepted);
+    EXPECT_NE(loaded.error.find(":" + std::to_string(line) + ": a line has at most 199"),
+              std::string::npos)
+        << loaded.error;
 }
 
 TEST(Config, FilesOfOneProcessMustFitTogether)

@@ -149,8 +149,11 @@ class HostTest : public ::testing::Test
         EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr *>(&address), sizeof address), 0);
         EXPECT_EQ(send(fd, line.data(), line.size(), 0), static_cast<ssize_t>(line.size()));
         size_t bytes = 0, wanted = 1;
-        for (ssize_t more = 1; more > 0 && bytes<wanted; bytes += more> 0 ? more : 0) {
-            more = recv(fd, &answer[bytes], answer.size() - bytes, 0);
+        while (bytes < wanted) {
+            ssize_t more = recv(fd, &answer[bytes], answer.size() - bytes, 0);
+            if (more <= 0)
+                break;
+            bytes += static_cast<size_t>(more);
             size_t line_end = answer.find("\r\n");
             wanted = line_end == std::string::npos ? answer.size() : line_end + 2;
             if (answer[0] == '$' && line_end != std::string::npos)

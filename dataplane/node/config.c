@@ -235,6 +235,23 @@ struct reading {
     char *error; /* what is wrong with the line that the parser will name */
 };
 
+static struct config_said *host_said(struct node_file *file, const char *name)
+{
+    for (uint32_t i = 0; i < file->host_said_count; i++)
+        if (strcmp(file->host_said[i].name, name) == 0)
+            return &file->host_said[i];
+    return NULL;
+}
+
+static void remember(struct node_file *file, const char *name, const char *value)
+{
+    struct config_said *said = host_said(file, name);
+    if (said == NULL)
+        said = &file->host_said[file->host_said_count++];
+    (void)copy_text(name, said->name, sizeof said->name);
+    (void)copy_text(value, said->value, sizeof said->value);
+}
+
 /* member.3 = 10.1.0.3:7700 */
 static int take_member(struct reading *reading, const char *id, const char *value)
 {
@@ -257,8 +274,11 @@ static int take_line(void *context, const char *section, const char *name, const
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
         if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0)
             continue;
-        if (keys[i].set(reading->file, value))
+        if (keys[i].set(reading->file, value)) {
+            if (strcmp(section, "host") == 0)
+                remember(reading->file, name, value);
             return 1;
+        }
         (void)snprintf(reading->error, HOST_ERROR_MAX, "[%s] %s = %.60s: wants %s", section, name,
                        value, keys[i].wants);
         return 0;
@@ -347,6 +367,35 @@ bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR
     return true;
 }
 
+/* What `file` says of the process goes into the first file's host; false: that says otherwise. */
+static bool join_host(struct node_file *first, struct node_file *file, const char *path,
+                      char error[HOST_ERROR_MAX])
+{
+    struct host_config *host = &first->host;
+    struct reading reading = {.file = first, .error = error};
+    for (uint32_t i = 0; i < file->host_said_count; i++) {
+        const struct config_said *said = &file->host_said[i],
+                                 *before = host_said(first, said->name);
+        if (before != NULL && strcmp(before->value, said->value) != 0) {
+            (void)snprintf(error, HOST_ERROR_MAX,
+                           "%.64s: [host] %s = %.60s, in another file of this process it is %.60s",
+                           path, said->name, said->value, before->value);
+            return false;
+        }
+        if (before == NULL && take_line(&reading, "host", said->name, said->value) == 0)
+            return false;
+    }
+    host->eal_arguments = first->eal[0] != '\0' ? first->eal : NULL;
+    host->pci |= host_said(first, "pci") == NULL && file->host.pci;
+    host->mtu = file->host.mtu > host->mtu ? file->host.mtu : host->mtu;
+    host->groups = file->host.groups > host->groups ? file->host.groups : host->groups;
+    if (host->nic == NULL)
+        host->nic = file->host.nic;
+    if (strcmp(host->port_name, "ring") == 0) /* the cheapest of ports */
+        host->port_name = file->host.port_name;
+    return true;
+}
+
 bool config_load_all(const char *const *paths, uint32_t count, struct node_file *files,
                      char error[HOST_ERROR_MAX])
 {
@@ -361,6 +410,8 @@ bool config_load_all(const char *const *paths, uint32_t count, struct node_file 
                            (unsigned)files[0].node.lane_count);
             return false;
         }
+        if (i > 0 && !join_host(&files[0], &files[i], paths[i], error))
+            return false;
     }
     if (count * files[0].node.lane_count > PLACEMENT_LANE_MAX) {
         (void)snprintf(error, HOST_ERROR_MAX,

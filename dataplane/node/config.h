@@ -26,7 +26,13 @@
 
 #include "dataplane/node/host.h"
 
-#define CONFIG_LINE_MAX 199u
+#define CONFIG_LINE_MAX      199u
+#define CONFIG_HOST_KEYS_MAX 8u
+
+struct config_said {
+    char name[16];
+    char value[256];
+};
 
 struct node_file {
     struct host_config host;
@@ -34,13 +40,16 @@ struct node_file {
     char eal[256];
     char capture[256];
     char nic[32];
+    struct config_said host_said[CONFIG_HOST_KEYS_MAX]; /* [host], for those of other files */
+    uint32_t host_said_count;
     bool member_list; /* members = ... was there, or member.ID = ...: not both */
     bool member_keys;
 };
 
 /* False: `error` names the file, the line and what is wrong. */
 bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR_MAX]);
-/* The nodes of one process: what each file says, and that they fit together. */
+/* The nodes of one process: what each file says, and that they fit together. What is the process's
+ * is in the first one's host then, wherever it was said. */
 bool config_load_all(const char *const *paths, uint32_t count, struct node_file *files,
                      char error[HOST_ERROR_MAX]);
 

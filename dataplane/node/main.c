@@ -25,7 +25,7 @@ static int usage(FILE *out, int status)
         "A node that has just started belongs to no cluster and grants no vote: see\n"
         "`quorate bootstrap`. The log is volatile: a node that restarts has lost it.\n"
         "\n"
-        "  --config FILE     configuration of one node (dataplane/node/config.h lists the keys)\n"
+        "  --config FILE     configuration of one node: docs/configuration.md has every key\n"
         "  --check-config    read the files, say what is wrong with them, start nothing\n"
         "  --help, --version\n");
     return status;

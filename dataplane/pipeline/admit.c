@@ -155,6 +155,7 @@ static bool admit_command(struct lane *lane, struct group *group, struct item *i
     if (refusal != WIRE_OK) {
         bool big = refusal == WIRE_REFUSED_KEY_BYTES || refusal == WIRE_REFUSED_VALUE_BYTES;
         count_event(lane, LANE_CLIENT_BAD_COMMAND);
+        lane->open.refused[refusal]++;
         order_refuse(lane, group, &item->asker, big ? WIRE_TOO_BIG : WIRE_BAD_COMMAND, 0);
         return false;
     }

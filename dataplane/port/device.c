@@ -33,8 +33,7 @@ static bool attach_rings(struct port *port, const struct port_config *config,
         port->rx_ring[lane] =
             rte_ring_create(name, PORT_RING_FRAMES, socket, RING_F_SC_DEQ | RING_F_EXACT_SZ);
         if (port->rx_ring[lane] == NULL)
-            return refuse(error, port, "no memory for its rings, give EAL more (memory_mib)",
-                          rte_errno);
+            return refuse(error, port, "no memory for its rings, " PORT_MORE_MEMORY, rte_errno);
     }
     snprintf(name, sizeof name, "q%zx", (size_t)port);
     /* The driver insists on a transmit queue. It is never set up: sending is the wire's. */

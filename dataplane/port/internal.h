@@ -37,6 +37,8 @@
 #define PORT_RSS_KEY_MAX     64u
 #define PORT_RSS_TABLE_MAX   2048u
 #define PORT_TIME_TO_LIVE    64u
+/* What somebody can do who has only a configuration file. */
+#define PORT_MORE_MEMORY "give EAL more, [host] eal = -m MIB, or lower mtu or lanes"
 
 struct packet {
     struct rte_ether_hdr ethernet;

@@ -78,9 +78,8 @@ static bool queue_create(struct port *port, const struct port_config *config, ui
                                        RING_F_SC_DEQ | RING_F_EXACT_SZ);
     }
     if (queue == NULL || queue->pending == NULL || queue->inbox == NULL) {
-        snprintf(error, PORT_ERROR_MAX,
-                 "No memory for lane %u of port %s: give EAL more (memory_mib).", lane,
-                 config->name);
+        snprintf(error, PORT_ERROR_MAX, "No memory for lane %u of port %s: " PORT_MORE_MEMORY ".",
+                 lane, config->name);
         return false;
     }
     if (config->capture_path != NULL) {
@@ -107,7 +106,7 @@ static bool queues_create(struct port *port, const struct port_config *config,
     port->outbox = rte_ring_create(name, PORT_RING_FRAMES / 2, port->numa_node,
                                    RING_F_SC_DEQ | RING_F_EXACT_SZ);
     if (port->outbox == NULL)
-        snprintf(error, PORT_ERROR_MAX, "No memory for port %s: give EAL more (memory_mib).",
+        snprintf(error, PORT_ERROR_MAX, "No memory for port %s: " PORT_MORE_MEMORY ".",
                  config->name);
     return port->outbox != NULL;
 }
@@ -125,7 +124,7 @@ struct port *port_open(const struct port_config *config, char error[PORT_ERROR_M
     }
     struct port *port = rte_zmalloc("port", sizeof *port, CACHE_LINE_BYTES);
     if (port == NULL) {
-        snprintf(error, PORT_ERROR_MAX, "No memory for port %s: give EAL more (memory_mib).",
+        snprintf(error, PORT_ERROR_MAX, "No memory for port %s: " PORT_MORE_MEMORY ".",
                  checked.name);
         return NULL;
     }

@@ -102,8 +102,8 @@ bool port_pool_create(struct port *port, const struct port_config *config, uint3
     port->queue[lane]->pool = pool;
     if (pool == NULL)
         snprintf(error, PORT_ERROR_MAX,
-                 "No memory for %u frames of port %s (%s): give EAL %" PRIu64
-                 " MiB more, or lower held_frames.",
+                 "No memory for %u frames of port %s (%s), %" PRIu64
+                 " MiB more are needed: " PORT_MORE_MEMORY ".",
                  frames, config->name, rte_strerror(rte_errno),
                  (port_memory_bytes(config) >> 20) + 1);
     return pool != NULL;

@@ -27,7 +27,7 @@ struct port_wire *port_wire_create(char error[PORT_ERROR_MAX])
 {
     struct port_wire *wire = rte_zmalloc("port_wire", sizeof *wire, CACHE_LINE_BYTES);
     if (wire == NULL)
-        snprintf(error, PORT_ERROR_MAX, "No memory for the ring wire: give EAL more (memory_mib).");
+        snprintf(error, PORT_ERROR_MAX, "No memory for the ring wire: " PORT_MORE_MEMORY ".");
     return wire;
 }
 

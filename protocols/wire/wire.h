@@ -53,7 +53,7 @@ enum wire_refusal {
     WIRE_REFUSAL_COUNT
 };
 
-/* The counter's name ("malformed_length") and the sentence for people. */
+/* The counter's name ("MESSAGE_LENGTH") and the sentence for people. */
 const char *wire_refusal_name(enum wire_refusal refusal);
 const char *wire_refusal_sentence(enum wire_refusal refusal);
 
@@ -77,10 +77,10 @@ enum wire_kind {
 /* bytes: magic 4, version 1, lane 1, from 2, cluster 8, incarnation 8, sequence 8, hash 8 = 40 */
 struct wire_frame {
     uint16_t from;        /* member id, or WIRE_NODE_CLIENT */
-    uint8_t lane;         /* which core of the sender: sequences are per (from, lane) */
+    uint8_t lane;         /* which core of the sender */
     uint64_t cluster;     /* drawn at bootstrap; 0 in a client's frame: any */
     uint64_t incarnation; /* random at the sender's boot, bound by the configuration */
-    uint64_t sequence;    /* rises by one per frame of (from, lane); replay window in `open` */
+    uint64_t sequence;    /* rises by one per frame of (from, lane) to a receiver: see `open` */
     uint64_t config_hash; /* hash of the configuration that the sender votes under */
 };
 

@@ -179,6 +179,46 @@ TEST(Config, TakesWhatIsAtTheBounds)
         EXPECT_TRUE(load(std::string(good) + lines).accepted) << lines << load(good).error;
 }
 
+TEST(Config, FilesOfOneProcessAgreeAboutTheHost)
+{
+    const std::string text = good;
+    LoadedAll differ = load_all({text + "[host]\ncores = 2\n", text, text + "[host]\ncores = 3\n"});
+    EXPECT_NE(differ.error.find("[host] cores = 3, in another file of this process it is 2"),
+              std::string::npos)
+        << differ.error;
+    const char *const pairs[][2] = {{"idle = spin", "idle = sleep"},
+                                    {"huge = none", "huge = required"},
+                                    {"pci = yes", "pci = no"},
+                                    {"eal = -m 512", "eal = -m 256"}};
+    for (const auto &pair : pairs)
+        EXPECT_NE(load_all({text + "[host]\n" + pair[0] + "\n", text + "[host]\n" + pair[1] + "\n"})
+                      .error.find("in another file of this process"),
+                  std::string::npos)
+            << pair[0];
+}
+
+/* Whichever file says it; what the others leave out is no contradiction. */
+TEST(Config, TheHostIsWhatAnyFileSays)
+{
+    const std::string text = good;
+    LoadedAll loaded =
+        load_all({text, text + "[host]\ncores = 3\nidle = spin\neal = -m 512\n[port]\nmtu = 9000\n",
+                  text + "[host]\ncores = 3\nhuge = none\n[node]\ngroups = 4\n[port]\nname = "
+                         "0000:81:00.0\n"});
+    ASSERT_EQ(loaded.error, "");
+    const struct host_config &host = loaded.file[0].host;
+    EXPECT_EQ(host.cores, 3u);
+    EXPECT_EQ(host.idle, IDLE_SPIN);
+    EXPECT_EQ(host.huge, HUGE_NONE);
+    EXPECT_EQ(host.mtu, 9000u);
+    EXPECT_EQ(host.groups, 4u);
+    EXPECT_TRUE(host.pci);
+    EXPECT_STREQ(host.nic, "0000:81:00.0");
+    EXPECT_STREQ(host.port_name, "0000:81:00.0");
+    ASSERT_NE(host.eal_arguments, nullptr);
+    EXPECT_STREQ(host.eal_arguments, "-m 512");
+}
+
 const char *const alone = "[node]\nid = 9\n[port]\naddress = 10.1.0.9/24\n[cluster]\n";
 
 /* 64 members, from the last to the first. */

@@ -55,6 +55,10 @@ TEST_F(Lane, RefusesCommandsThatDoNotDecodeAndWritesWithoutASession)
     EXPECT_EQ(counted(LANE_CLIENT_BAD_COMMAND), 1u);
     EXPECT_EQ(one(0, 2, make(WIRE_OP_SET, key, "x")).status, WIRE_BAD_COMMAND);
     EXPECT_EQ(one(0, 3, make(WIRE_OP_GET, std::string(513, 'k'), "")).status, WIRE_TOO_BIG);
+    uint64_t refused[WIRE_REFUSAL_COUNT];
+    lane_wire_counters(lane, refused);
+    EXPECT_EQ(refused[WIRE_REFUSED_COMMAND], 1u);
+    EXPECT_EQ(refused[WIRE_REFUSED_KEY_BYTES], 1u);
 }
 
 TEST_F(Lane, AnswersAValueLargerThanAFrameInPieces)

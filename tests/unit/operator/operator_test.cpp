@@ -320,6 +320,23 @@ TEST(Plan, DefaultsAreThoseOfQuorated)
               quorate("plan --lanes 1 --cores 1" + machine).output);
 }
 
+/* What taskset leaves of the machine is the machine. */
+TEST(Plan, SeesOnlyTheCoresOfItsAffinity)
+{
+    cpu_set_t all, one;
+    CPU_ZERO(&one);
+    ASSERT_EQ(sched_getaffinity(0, sizeof all, &all), 0);
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &all))
+        cpu++;
+    CPU_SET(cpu, &one);
+    ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+    Result plan = quorate("plan");
+    ASSERT_EQ(sched_setaffinity(0, sizeof all, &all), 0);
+    EXPECT_EQ(plan.code, 0) << plan.errors;
+    EXPECT_NE(plan.output.find("cores 1, PUs 1\n"), std::string::npos) << plan.output;
+}
+
 TEST(Plan, SaysWhatIsWrongWithTheFile)
 {
     NodeFile file("[node]\nlanes = 2\n");

@@ -9,7 +9,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -170,6 +169,13 @@ static int ask_for_large_pages(const struct rte_memseg_list *list, void *argumen
     return 0;
 }
 
+/* EAL's own folder. Unless other processes may attach nobody looks into it again, so it goes at
+ * once: a process that is killed can not tidy up. Not empty, it stays. */
+static void remove_runtime_folder(void)
+{
+    (void)rmdir(rte_eal_get_runtime_dir());
+}
+
 bool port_eal_start(const struct port_eal_config *config, char error[PORT_ERROR_MAX])
 {
     struct arguments *arguments = calloc(1, sizeof *arguments);
@@ -189,6 +195,7 @@ bool port_eal_start(const struct port_eal_config *config, char error[PORT_ERROR_
             explain(config, rte_errno, error);
         else if (config->memory == PORT_EAL_NO_HUGE)
             (void)rte_memseg_list_walk(ask_for_large_pages, NULL);
+        remove_runtime_folder();
     }
     free(arguments); /* EAL has copied what it keeps */
     return started;
@@ -207,8 +214,6 @@ int port_eal_wait(uint32_t core)
 
 void port_eal_stop(void)
 {
-    char directory[PATH_MAX];
-    snprintf(directory, sizeof directory, "%s", rte_eal_get_runtime_dir());
     (void)rte_eal_cleanup();
-    (void)rmdir(directory); /* stays where another process has put something in it */
+    remove_runtime_folder();
 }

@@ -53,6 +53,17 @@ TEST(Config, DevicesThatDoNotExistAreRefusedWithAMend)
     EXPECT_NE(std::string(a.error).find("vfio-pci"), std::string::npos) << a.error;
 }
 
+/* A process that is killed leaves none behind, because it has none while it lives. */
+TEST(Config, EalKeepsNoFolderInTheFileSystem)
+{
+    const char *own = getenv("XDG_RUNTIME_DIR");
+    for (const std::string &root : {std::string("/var/run"), std::string("/tmp"),
+                                    std::string(own == nullptr ? "/tmp" : own)}) {
+        std::string folder = root + "/dpdk/quorate-" + std::to_string(getpid());
+        EXPECT_NE(access(folder.c_str(), F_OK), 0) << folder;
+    }
+}
+
 TEST(Config, TooLittleMemoryIsRefusedWithAMend)
 {
     Wire wire;

@@ -17,6 +17,9 @@
 int cmd_load(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 
+/* EX_SOFTWARE: a good signature was found bad. */
+int cmd_ed25519(int argc, char **argv);
+
 /* Returns the status. */
 int cmd_complain(int status, const char *sentence);
 

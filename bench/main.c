@@ -15,6 +15,7 @@ static const struct {
 } commands[] = {
     {"load", cmd_load},
     {"demo", cmd_demo},
+    {"ed25519", cmd_ed25519},
 };
 
 static void print_version(FILE *stream, struct argp_state *state)
@@ -45,7 +46,7 @@ static error_t main_option(int key, char *text, struct argp_state *state)
         state->next = state->argc;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which command? load or demo");
+        argp_error(state, "which command? load, demo or ed25519");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -57,9 +58,10 @@ int main(int argc, char **argv)
     static const struct argp argp = {
         .parser = main_option,
         .args_doc = "COMMAND [OPTION...]",
-        .doc = "Measures consensus clusters.\vCommands:\n"
-               "  load   load a cluster, embedded or running, and report\n"
-               "  demo   show a cluster surviving the death of its leader\n\n"
+        .doc = "Measures consensus clusters and what they rest on.\vCommands:\n"
+               "  load     load a cluster, embedded or running, and report\n"
+               "  demo     show a cluster surviving the death of its leader\n"
+               "  ed25519  measure signatures in batches, or judge those of a file\n\n"
                "quorate-bench COMMAND --help says more.",
     };
     int which = -1;

@@ -40,17 +40,13 @@ static void multiply(struct point *sum, const struct work *work, uint32_t index)
     }
 }
 
-uint64_t ed25519_portable_verify(struct work *work)
+uint64_t ed25519_work_compare(const struct work *work, const struct point *sum)
 {
-    struct point sum[WORK_MAX];
     struct field product[WORK_MAX + 1], inverse, z;
     uint64_t good = 0;
     product[0] = ed25519_field_one;
-    for (uint32_t i = 0; i < work->count; i++) {
-        ed25519_work_hash(work, i);
-        multiply(&sum[i], work, i);
+    for (uint32_t i = 0; i < work->count; i++)
         field_mul(&product[i + 1], &product[i], &sum[i].z);
-    }
     ed25519_field_invert_public(&inverse, &product[work->count]);
     for (uint32_t i = work->count; i-- > 0;) {
         uint8_t bytes[32];
@@ -61,4 +57,14 @@ uint64_t ed25519_portable_verify(struct work *work)
             good |= UINT64_C(1) << i;
     }
     return good;
+}
+
+uint64_t ed25519_portable_verify(struct work *work)
+{
+    struct point sum[WORK_MAX];
+    for (uint32_t i = 0; i < work->count; i++) {
+        ed25519_work_hash(work, i);
+        multiply(&sum[i], work, i);
+    }
+    return ed25519_work_compare(work, sum);
 }

@@ -9,6 +9,7 @@
 #define CRYPTO_ED25519_WORK_H
 
 #include "crypto/ed25519/keyset.h"
+#include "crypto/ed25519/point.h"
 #include "crypto/ed25519/scalar.h"
 
 #define WORK_MAX 64u
@@ -31,5 +32,8 @@ uint64_t ed25519_ifma_verify(struct work *work);
 
 /* h of one job, by libsodium. */
 void ed25519_work_hash(struct work *work, uint32_t index);
+
+/* The bits, from the sums one by one: X, Y and Z, whose limbs are loose. */
+uint64_t ed25519_work_compare(const struct work *work, const struct point *sum);
 
 #endif

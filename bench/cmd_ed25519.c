@@ -27,7 +27,7 @@
 #define OURS_PER_ROUND    1024u
 #define THEIRS_PER_ROUND  48u
 #define BASE_WINDOW       12u
-#define KEY_WINDOW_MAX    11u /* wider ones take longer than 1 ms to build */
+#define KEY_WINDOW_MAX    10u /* wider ones take longer than 1 ms to build */
 #define TABLES_MIB        24u /* of keys: what an L3 still holds beside the rest */
 
 struct options {

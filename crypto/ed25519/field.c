@@ -88,8 +88,3 @@ bool ed25519_field_equal(const struct field *a, const struct field *b)
     ed25519_field_store(right, b);
     return memcmp(left, right, sizeof left) == 0;
 }
-
-void ed25519_field_invert_public(struct field *out, const struct field *a)
-{
-    ed25519_field_invert(out, a);
-}

@@ -4,7 +4,7 @@
 #include "crypto/ed25519/table.h"
 #include "crypto/ed25519/work.h"
 
-#define AHEAD     4u /* additions between a prefetch and its use */
+#define AHEAD     2u /* additions between a prefetch and its use */
 #define STEPS_MAX (2 * TABLE_WINDOWS_MAX)
 #define GROUPS    (WORK_MAX / IFMA_LANES)
 

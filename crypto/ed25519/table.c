@@ -47,8 +47,11 @@ void ed25519_table_build(uint8_t *table, uint32_t window, const struct point *po
     const struct field zero = {{0}};
     struct point power = *point;
     uint32_t windows = table_windows(window);
-    (void)backend;
     ed25519_point_entry(table, &zero, &ed25519_field_one);
+    if (backend == ED25519_IFMA) {
+        ed25519_ifma_table_build(table, window, point);
+        return;
+    }
     for (uint32_t i = 0; i < windows; i++) {
         uint8_t *to = table + ((size_t)i * ((size_t)1 << (window - 1)) + 1) * POINT_ENTRY_BYTES;
         ed25519_table_multiples(

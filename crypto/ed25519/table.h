@@ -41,6 +41,9 @@ static inline uint32_t table_entries(uint32_t window)
 void ed25519_table_build(uint8_t *table, uint32_t window, const struct point *point,
                          enum ed25519_backend backend);
 
+/* All but entry 0, eight windows at a time. */
+void ed25519_ifma_table_build(uint8_t *table, uint32_t window, const struct point *point);
+
 /* 1, 2, ... `count` times the point, one entry after the other. */
 void ed25519_table_multiples(uint8_t *to, const struct point *point, uint32_t count);
 

@@ -65,6 +65,7 @@ static Number times(const Number &a, const Number &b)
 }
 
 using Limbs = std::array<uint64_t, 5>;
+using WideLimbs = std::array<uint64_t, 10>;
 
 static Number value(const Limbs &limbs)
 {
@@ -73,6 +74,18 @@ static Number value(const Limbs &limbs)
         for (int bit = 0; bit < 51; bit++)
             out = plus(out, out);
         out = plus(out, Number{{limbs[i]}});
+    }
+    return out;
+}
+
+/* Limbs of 26 and 25 bits in turn. */
+static Number value(const WideLimbs &limbs)
+{
+    Number out;
+    for (int i = 9; i >= 0; i--) {
+        for (int bit = 0; bit < (i % 2 == 0 ? 26 : 25); bit++)
+            out = plus(out, out);
+        out = plus(out, Number{{limbs[static_cast<size_t>(i)]}});
     }
     return out;
 }
@@ -111,7 +124,8 @@ static std::vector<Limbs> extremes(uint64_t limit, random_state &chance)
     return all;
 }
 
-static Number expected(probe_operation operation, const Limbs &a, const Limbs &b)
+template <typename Some>
+static Number expected(probe_operation operation, const Some &a, const Some &b)
 {
     switch (operation) {
     case PROBE_MULTIPLY:
@@ -171,12 +185,18 @@ TEST(Field, Inverses)
         bool zero = value(a).word == Number{}.word;
         ASSERT_EQ(product.word, (Number{{zero ? UINT64_C(0) : UINT64_C(1)}}).word);
     }
+    for (int i = 0; i < 5000; i++) {
+        uint64_t a[5];
+        uint8_t out[32];
+        for (uint64_t &limb : a)
+            limb = random_next(&chance) >> (13 + random_below(&chance, 51));
+        probe_field(PROBE_INVERT, out, a, a);
+    }
 }
 
 /* ---- lanes ------------------------------------------------------------------------------------- */
 
-static void drive_lanes(ed25519_backend backend, probe_operation operation, uint64_t limit_a,
-                        uint64_t limit_b)
+static void drive_ifma(probe_operation operation, uint64_t limit_a, uint64_t limit_b)
 {
     random_state chance;
     random_init(&chance, 3);
@@ -189,13 +209,12 @@ static void drive_lanes(ed25519_backend backend, probe_operation operation, uint
                 std::memcpy(a[lane], left[(i + lane) % left.size()].data(), sizeof a[lane]);
                 std::memcpy(b[lane], right[(j + lane * 3) % right.size()].data(), sizeof b[lane]);
             }
-            probe_lanes(backend, operation, out, a, b);
-            for (size_t lane = 0; lane < PROBE_LANES; lane += 7)
-                ASSERT_EQ(number(out[lane]).word,
-                          expected(operation, left[(i + lane) % left.size()],
-                                   right[(j + lane * 3) % right.size()])
-                              .word)
-                    << operation << " lane " << lane;
+            probe_ifma(operation, out, a, b);
+            for (size_t lane = 0; lane < PROBE_LANES; lane += 7) {
+                Number wanted = expected(operation, left[(i + lane) % left.size()],
+                                         right[(j + lane * 3) % right.size()]);
+                ASSERT_EQ(number(out[lane]).word, wanted.word) << operation << " lane " << lane;
+            }
         }
     }
 }
@@ -205,10 +224,10 @@ TEST(Lanes, IfmaAtItsBounds)
     if (!ed25519_backend_runs(ED25519_IFMA))
         GTEST_SKIP() << "skipped: this CPU has no AVX-512 IFMA";
     const uint64_t factor = UINT64_C(1) << 52, column = UINT64_C(1) << 61;
-    drive_lanes(ED25519_IFMA, PROBE_MULTIPLY, factor, factor);
-    drive_lanes(ED25519_IFMA, PROBE_ADD, column, column);
-    drive_lanes(ED25519_IFMA, PROBE_SUBTRACT, column, column - 1024 * 19);
-    drive_lanes(ED25519_IFMA, PROBE_CARRY, UINT64_C(1) << 63, 4);
+    drive_ifma(PROBE_MULTIPLY, factor, factor);
+    drive_ifma(PROBE_ADD, column, column);
+    drive_ifma(PROBE_SUBTRACT, column, column - 1024 * 19);
+    drive_ifma(PROBE_CARRY, UINT64_C(1) << 63, 4);
 }
 
 TEST(Lanes, IfmaBeyondItsBoundsIsNoticed)
@@ -218,10 +237,78 @@ TEST(Lanes, IfmaBeyondItsBoundsIsNoticed)
     uint64_t big[PROBE_LANES][PROBE_LIMBS] = {}, zero[PROBE_LANES][PROBE_LIMBS] = {};
     uint8_t out[PROBE_LANES][32];
     big[5][3] = UINT64_C(1) << 52;
-    EXPECT_DEATH(probe_lanes(ED25519_IFMA, PROBE_MULTIPLY, out, big, zero), "broken");
-    EXPECT_DEATH(probe_lanes(ED25519_IFMA, PROBE_MULTIPLY, out, zero, big), "broken");
+    EXPECT_DEATH(probe_ifma(PROBE_MULTIPLY, out, big, zero), "broken");
+    EXPECT_DEATH(probe_ifma(PROBE_MULTIPLY, out, zero, big), "broken");
     big[5][3] = UINT64_C(1) << 63;
-    EXPECT_DEATH(probe_lanes(ED25519_IFMA, PROBE_CARRY, out, big, zero), "broken");
+    EXPECT_DEATH(probe_ifma(PROBE_CARRY, out, big, zero), "broken");
+}
+
+/* Ten limbs: all or one at the limit, or anything below it. */
+static std::vector<WideLimbs> wide_extremes(uint64_t limit, random_state &chance)
+{
+    std::vector<WideLimbs> all;
+    for (uint64_t limb : {UINT64_C(0), limit - 1, limit / 2}) {
+        all.emplace_back();
+        all.back().fill(limb);
+    }
+    for (size_t i = 0; i < 10; i++) {
+        all.emplace_back();
+        all.back()[i] = limit - 1;
+    }
+    for (int i = 0; i < 15; i++) {
+        all.emplace_back();
+        for (uint64_t &limb : all.back())
+            limb = random_below(&chance, limit);
+    }
+    return all;
+}
+
+static void drive_avx2(probe_operation operation, uint64_t limit_a, uint64_t limit_b)
+{
+    random_state chance;
+    random_init(&chance, 5);
+    const std::vector<WideLimbs> left = wide_extremes(limit_a, chance);
+    const std::vector<WideLimbs> right = wide_extremes(limit_b, chance);
+    for (size_t i = 0; i < left.size(); i++) {
+        for (size_t j = 0; j < right.size(); j++) {
+            uint64_t a[4][PROBE_WIDE_LIMBS], b[4][PROBE_WIDE_LIMBS];
+            uint8_t out[4][32];
+            for (size_t lane = 0; lane < 4; lane++) {
+                std::memcpy(a[lane], left[(i + lane) % left.size()].data(), sizeof a[lane]);
+                std::memcpy(b[lane], right[(j + lane * 3) % right.size()].data(), sizeof b[lane]);
+            }
+            probe_avx2(operation, out, a, b);
+            for (size_t lane = 0; lane < 4; lane += 3) {
+                Number wanted = expected(operation, left[(i + lane) % left.size()],
+                                         right[(j + lane * 3) % right.size()]);
+                ASSERT_EQ(number(out[lane]).word, wanted.word) << operation << " lane " << lane;
+            }
+        }
+    }
+}
+
+TEST(Lanes, Avx2AtItsBounds)
+{
+    if (!ed25519_backend_runs(ED25519_AVX2))
+        GTEST_SKIP() << "skipped: this CPU has no AVX2";
+    const uint64_t tight = (UINT64_C(1) << 26) + (UINT64_C(1) << 18), column = UINT64_C(1) << 61;
+    drive_avx2(PROBE_MULTIPLY, tight, tight);
+    drive_avx2(PROBE_ADD, column, column);
+    drive_avx2(PROBE_SUBTRACT, column, column);
+    drive_avx2(PROBE_CARRY, UINT64_C(1) << 63, 4);
+}
+
+TEST(Lanes, Avx2BeyondItsBoundsIsNoticed)
+{
+    if (!ed25519_backend_runs(ED25519_AVX2))
+        GTEST_SKIP() << "skipped: this CPU has no AVX2";
+    uint64_t big[4][PROBE_WIDE_LIMBS] = {}, zero[4][PROBE_WIDE_LIMBS] = {};
+    uint8_t out[4][32];
+    big[2][7] = (UINT64_C(1) << 26) + (UINT64_C(1) << 18);
+    EXPECT_DEATH(probe_avx2(PROBE_MULTIPLY, out, big, zero), "broken");
+    EXPECT_DEATH(probe_avx2(PROBE_MULTIPLY, out, zero, big), "broken");
+    big[2][7] = UINT64_C(1) << 63;
+    EXPECT_DEATH(probe_avx2(PROBE_CARRY, out, big, zero), "broken");
 }
 
 TEST(Lanes, Hashes)

@@ -1,5 +1,6 @@
 #include "tests/unit/crypto/ed25519_probe.h"
 
+#include "crypto/ed25519/avx2_field.h"
 #include "crypto/ed25519/ifma_field.h"
 #include "crypto/ed25519/lanes.h"
 #include "crypto/ed25519/table.h"
@@ -76,15 +77,54 @@ static IFMA_TARGET void ifma_lanes(enum probe_operation operation, uint8_t out[P
     }
 }
 
-void probe_lanes(enum ed25519_backend backend, enum probe_operation operation,
-                 uint8_t out[PROBE_LANES][32], const uint64_t a[PROBE_LANES][PROBE_LIMBS],
-                 const uint64_t b[PROBE_LANES][PROBE_LIMBS])
+static AVX2_TARGET void avx2_lanes(enum probe_operation operation, uint8_t out[][32],
+                                   const uint64_t a[AVX2_LANES][PROBE_WIDE_LIMBS],
+                                   const uint64_t b[AVX2_LANES][PROBE_WIDE_LIMBS])
+{
+    struct avx2_field left, right, result;
+    struct field lane[AVX2_LANES], *to[AVX2_LANES];
+    for (int i = 0; i < AVX2_LIMBS; i++) {
+        left.row[i] = _mm256_set_epi64x((int64_t)a[3][i], (int64_t)a[2][i], (int64_t)a[1][i],
+                                        (int64_t)a[0][i]);
+        right.row[i] = _mm256_set_epi64x((int64_t)b[3][i], (int64_t)b[2][i], (int64_t)b[1][i],
+                                         (int64_t)b[0][i]);
+    }
+    switch (operation) {
+    case PROBE_MULTIPLY:
+        avx2_multiply(&result, &left, &right);
+        break;
+    case PROBE_ADD:
+        avx2_sum(&result, &left, &right);
+        break;
+    case PROBE_SUBTRACT:
+        avx2_difference(&result, &left, &right);
+        break;
+    default:
+        result = left;
+        break;
+    }
+    avx2_carry(&result, &result);
+    for (uint32_t l = 0; l < AVX2_LANES; l++)
+        to[l] = &lane[l];
+    avx2_to_lanes(to, &result);
+    for (uint32_t l = 0; l < AVX2_LANES; l++)
+        ed25519_field_store(out[l], &lane[l]);
+}
+
+void probe_ifma(enum probe_operation operation, uint8_t out[PROBE_LANES][32],
+                const uint64_t a[PROBE_LANES][PROBE_LIMBS],
+                const uint64_t b[PROBE_LANES][PROBE_LIMBS])
 {
     struct field left[PROBE_LANES], right[PROBE_LANES];
     memcpy(left, a, sizeof left);
     memcpy(right, b, sizeof right);
-    ENSURE(backend == ED25519_IFMA);
     ifma_lanes(operation, out, left, right);
+}
+
+void probe_avx2(enum probe_operation operation, uint8_t out[4][32],
+                const uint64_t a[4][PROBE_WIDE_LIMBS], const uint64_t b[4][PROBE_WIDE_LIMBS])
+{
+    avx2_lanes(operation, out, a, b);
 }
 
 uint64_t probe_base_multiple(enum ed25519_backend backend, const struct ed25519_base *base,

@@ -8,8 +8,9 @@
 
 #include "crypto/ed25519/ed25519.h"
 
-#define PROBE_LIMBS 5
-#define PROBE_LANES 8
+#define PROBE_LIMBS      5
+#define PROBE_WIDE_LIMBS 10
+#define PROBE_LANES      8
 
 enum probe_operation {
     PROBE_MULTIPLY,
@@ -24,10 +25,12 @@ enum probe_operation {
 void probe_field(enum probe_operation operation, uint8_t out[32], const uint64_t a[PROBE_LIMBS],
                  const uint64_t b[PROBE_LIMBS]);
 
-/* The same in the lanes of a backend that has some. */
-void probe_lanes(enum ed25519_backend backend, enum probe_operation operation,
-                 uint8_t out[PROBE_LANES][32], const uint64_t a[PROBE_LANES][PROBE_LIMBS],
-                 const uint64_t b[PROBE_LANES][PROBE_LIMBS]);
+/* The same in eight lanes with IFMA, and in four of ten limbs with AVX2; neither squares, and AVX2 does not invert. */
+void probe_ifma(enum probe_operation operation, uint8_t out[PROBE_LANES][32],
+                const uint64_t a[PROBE_LANES][PROBE_LIMBS],
+                const uint64_t b[PROBE_LANES][PROBE_LIMBS]);
+void probe_avx2(enum probe_operation operation, uint8_t out[4][32],
+                const uint64_t a[4][PROBE_WIDE_LIMBS], const uint64_t b[4][PROBE_WIDE_LIMBS]);
 
 /* Bit i: the backend finds [scalar i]B + [h](neutral) encoded by the bytes at encoded + 32 i. Scalars below L. */
 uint64_t probe_base_multiple(enum ed25519_backend backend, const struct ed25519_base *base,

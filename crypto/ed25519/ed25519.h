@@ -16,10 +16,10 @@
  *
  * Memory: the caller's regions (X_footprint bytes, aligned to a cache line), kept until the caller forgets the object;
  * nothing is allocated, and there is no fini: no object holds anything but its region, and public data. Jobs are read
- * during the call alone. A call uses up to 64 KiB of stack.
- * Threads: base: any number of readers. Keyset: one writer (add, retire, reclaim) beside any number of verifiers. A slot's
- * table does not change from add to reclaim; the writer calls reclaim once no verifier can hold the slot's number
- * any more (RCU: a grace period after the view without it was published). Cache: one thread. Signing: any.
+ * during the call alone. A call uses up to 96 KiB of stack.
+ * Threads: base: any number of readers. Keyset: one writer (add, retire, reclaim) beside any number of verifiers. A
+ * slot's table does not change from add to reclaim; the writer calls reclaim once no verifier can hold the slot's
+ * number any more (RCU: a grace period after the view without it was published). Cache: one thread. Signing: any.
  * Time: verification depends on its inputs, which are public. Signing: no branch and no address depends on a secret;
  * secrets on the stack are wiped before return.
  * Limits: ED25519_WINDOW_MIN..ED25519_WINDOW_MAX; keys by the footprint; messages by size_t; a batch by uint32_t.
@@ -68,7 +68,8 @@ struct ed25519_base;
 /* 12 bits: 4.1 MiB, 21 additions. 0: no such width. */
 size_t ed25519_base_footprint(uint32_t window);
 
-/* Builds the tables: some ms, more for each bit of the window. The backend runs here; it is that of all who use this base. */
+/* Builds the tables: some ms, more for each bit of the window. The backend runs here; it is that of all who use this
+ * base. */
 struct ed25519_base *ed25519_base_init(void *memory, uint32_t window, enum ed25519_backend backend);
 
 /* ---- keys -------------------------------------------------------------------------------------- */
@@ -97,8 +98,8 @@ size_t ed25519_keyset_footprint(uint32_t capacity, uint32_t window);
 struct ed25519_keyset *ed25519_keyset_init(void *memory, const struct ed25519_base *base,
                                            uint32_t capacity, uint32_t window);
 
-/* Checks the key, builds its table and makes the slot live. *slot is its number; if the key is refused as KNOWN, that of
- * its live slot; otherwise ED25519_SLOT_NONE. O(capacity) and the table. */
+/* Checks the key, builds its table and makes the slot live. *slot is its number; if the key is refused as KNOWN, that
+ * of its live slot; otherwise ED25519_SLOT_NONE. O(capacity) and the table. */
 CHECK_RESULT enum ed25519_refusal ed25519_keyset_add(struct ed25519_keyset *keyset,
                                                      const uint8_t key[ED25519_KEY_BYTES],
                                                      uint32_t *slot);
@@ -133,8 +134,8 @@ struct ed25519_cache *ed25519_cache_init(void *memory, const struct ed25519_base
 /* The slot of a key, which counts as seen now; ED25519_SLOT_NONE: not here, so its jobs take libsodium's path. O(1). */
 uint32_t ed25519_cache_find(struct ed25519_cache *cache, const uint8_t key[ED25519_KEY_BYTES]);
 
-/* Takes the key in, and evicts the one not seen for longest if there is no free slot: no job may hold its number. Refused:
- * as keyset_add, but never FULL; KNOWN counts as seen. */
+/* Takes the key in, and evicts the one not seen for longest if there is no free slot: no job may hold its number.
+ * Refused: as keyset_add, but never FULL; KNOWN counts as seen. */
 CHECK_RESULT enum ed25519_refusal ed25519_cache_admit(struct ed25519_cache *cache,
                                                       const uint8_t key[ED25519_KEY_BYTES],
                                                       uint32_t *slot);
@@ -164,7 +165,8 @@ bool ed25519_batch_verify_by(enum ed25519_backend backend, const struct ed25519_
 
 /* ---- signing ----------------------------------------------------------------------------------- */
 
-/* A secret key, expanded. It is a secret: the owner keeps it in memory fit for one and wipes it with ed25519_signer_fini. */
+/* A secret key, expanded. It is a secret: the owner keeps it in memory fit for one and wipes it with
+ * ed25519_signer_fini. */
 struct ed25519_signer {
     uint8_t scalar[32]; /* reduced mod L */
     uint8_t prefix[32];

@@ -1,14 +1,14 @@
 /* ifma_field.h: arithmetic modulo p = 2^255 - 19 on eight numbers at once, with AVX-512 IFMA.
  *
- * Shape: limb i of lane l is element l of row i; limbs of 51 bits. Products give columns, which are combined before they
- * are carried, so that sums and differences of products cost no carry of their own:
+ * Shape: limb i of lane l is element l of row i; limbs of 51 bits. Products give columns, which are combined before
+ * they are carried, so that sums and differences of products cost no carry of their own:
  *    tight    limbs below 2^51 + 2^17: what a carry gives
  *    factor   limbs below 2^52: what a product takes, as vpmadd52 looks no further
  *    column   below 2^61: what a product gives (300 x 2^52 at most)
  *    carried  from 0 to 2^63: what a carry takes
  * IFMA_BOUND checks it in builds with ED25519_CHECK_BOUNDS.
- * Memory: registers, and the caller's. Threads: any. Time: constant. Limits: as said; only functions with IFMA_TARGET may
- * call, after ed25519_backend_runs(ED25519_IFMA). Refusals: none. Cost: docs/ed25519.md.
+ * Memory: registers, and the caller's. Threads: any. Time: constant. Limits: as said; only functions with IFMA_TARGET
+ * may call, after ed25519_backend_runs(ED25519_IFMA). Refusals: none. Cost: docs/ed25519.md.
  */
 #ifndef CRYPTO_ED25519_IFMA_FIELD_H
 #define CRYPTO_ED25519_IFMA_FIELD_H
@@ -23,6 +23,12 @@
 
 /* Of vpternlog: (a | b) & c. */
 #define IFMA_EITHER_MASKED 0xa8
+
+#if defined(__has_feature)
+#define IFMA_TAINT __has_feature(memory_sanitizer)
+#else
+#define IFMA_TAINT 0
+#endif
 
 #define IFMA_LANES  8u
 #define IFMA_TIGHT  ((UINT64_C(1) << 51) + (UINT64_C(1) << 17))
@@ -50,6 +56,24 @@ IFMA_INLINE __m512i ifma_all(uint64_t value)
     return _mm512_set1_epi64((int64_t)value);
 }
 
+#if IFMA_TAINT
+/* vpternlog's table, term by term: MemorySanitizer takes the instruction itself for a use of its operands. */
+IFMA_INLINE __m512i ifma_logic(__m512i a, __m512i b, __m512i c, int truth)
+{
+    __m512i out = _mm512_setzero_si512(), ones = _mm512_set1_epi64(-1);
+    for (int i = 0; i < 8; i++) {
+        __m512i term = (i & 4) != 0 ? a : _mm512_xor_si512(a, ones);
+        term = _mm512_and_si512(term, (i & 2) != 0 ? b : _mm512_xor_si512(b, ones));
+        term = _mm512_and_si512(term, (i & 1) != 0 ? c : _mm512_xor_si512(c, ones));
+        if ((truth >> i & 1) != 0)
+            out = _mm512_or_si512(out, term);
+    }
+    return out;
+}
+#else
+#define ifma_logic(a, b, c, truth) _mm512_ternarylogic_epi64(a, b, c, truth)
+#endif
+
 IFMA_INLINE void ifma_set(struct ifma_field *out, uint64_t value)
 {
     for (int i = 0; i < FIELD_LIMBS; i++)
@@ -72,9 +96,9 @@ IFMA_INLINE void ifma_carry(struct ifma_field *out, const struct ifma_field *a)
     IFMA_BOUND(out, IFMA_TIGHT);
 }
 
-/* Factors to columns: the upper halves of products weigh 2^52, twice a limb's 2^51, so their sums are doubled before the
- * lower halves join them; columns from the fifth on come back times 19. A column is at most 5 x 2^52 + 2 x 5 x 2^52,
- * with the one that comes back 20 times that. */
+/* Factors to columns: the upper halves of products weigh 2^52, twice a limb's 2^51, so their sums are doubled before
+ * the lower halves join them; columns from the fifth on come back times 19. A column is at most 5 x 2^52 + 2 x 5 x
+ * 2^52, with the one that comes back 20 times that. */
 IFMA_INLINE void ifma_multiply(struct ifma_field *out, const struct ifma_field *a,
                                const struct ifma_field *b)
 {
@@ -144,12 +168,12 @@ IFMA_INLINE void ifma_unpack(struct ifma_field *out, const __m512i word[4])
 {
     const __m512i mask = ifma_all(FIELD_MASK);
     out->row[0] = _mm512_and_si512(word[0], mask);
-    out->row[1] = _mm512_ternarylogic_epi64(
-        _mm512_srli_epi64(word[0], 51), _mm512_slli_epi64(word[1], 13), mask, IFMA_EITHER_MASKED);
-    out->row[2] = _mm512_ternarylogic_epi64(
-        _mm512_srli_epi64(word[1], 38), _mm512_slli_epi64(word[2], 26), mask, IFMA_EITHER_MASKED);
-    out->row[3] = _mm512_ternarylogic_epi64(
-        _mm512_srli_epi64(word[2], 25), _mm512_slli_epi64(word[3], 39), mask, IFMA_EITHER_MASKED);
+    out->row[1] = ifma_logic(_mm512_srli_epi64(word[0], 51), _mm512_slli_epi64(word[1], 13), mask,
+                             IFMA_EITHER_MASKED);
+    out->row[2] = ifma_logic(_mm512_srli_epi64(word[1], 38), _mm512_slli_epi64(word[2], 26), mask,
+                             IFMA_EITHER_MASKED);
+    out->row[3] = ifma_logic(_mm512_srli_epi64(word[2], 25), _mm512_slli_epi64(word[3], 39), mask,
+                             IFMA_EITHER_MASKED);
     out->row[4] = _mm512_srli_epi64(word[3], 12);
 }
 

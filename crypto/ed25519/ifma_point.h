@@ -1,8 +1,9 @@
 /* ifma_point.h: points of the curve in eight lanes.
  *
- * Shape: a sum is kept as (Y-X, Y+X, Z, T), all tight: the two that the next addition multiplies are made from the columns
- * of X and Y, which are never carried themselves. An addition of an entry (point.h) is 7 products and 8 carries.
- * Memory, threads, limits, refusals: ifma_field.h. Time: constant, the signs included; entries come in registers.
+ * Shape: a sum is kept as (Y-X, Y+X, Z, T), all tight: the two that the next addition multiplies are made from the
+ * columns of X and Y, which are never carried themselves. An addition of an entry (point.h) is 7 products and 8
+ * carries. Memory, threads, limits, refusals: ifma_field.h. Time: constant, the signs included; entries come in
+ * registers.
  * Cost: docs/ed25519.md. Source: point.h.
  */
 #ifndef CRYPTO_ED25519_IFMA_POINT_H

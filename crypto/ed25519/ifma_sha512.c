@@ -93,7 +93,7 @@ IFMA_INLINE void load_block(__m512i w[16], const struct lane *lane, uint64_t ind
 
 IFMA_INLINE __m512i exclusive3(__m512i a, __m512i b, __m512i c)
 {
-    return _mm512_ternarylogic_epi64(a, b, c, 0x96);
+    return ifma_logic(a, b, c, 0x96);
 }
 
 #define ROTATE(x, bits) _mm512_ror_epi64(x, bits)
@@ -110,8 +110,8 @@ IFMA_INLINE void compress(__m512i state[8], __m512i w[16])
             __m512i a = s[(16 - i) % 8], b = s[(17 - i) % 8], c = s[(18 - i) % 8];
             __m512i e = s[(20 - i) % 8], f = s[(21 - i) % 8], g = s[(22 - i) % 8];
             __m512i k = _mm512_set1_epi64((int64_t)ed25519_sha512_k[block + i]);
-            __m512i choice = _mm512_ternarylogic_epi64(e, f, g, 0xca);
-            __m512i majority = _mm512_ternarylogic_epi64(a, b, c, 0xe8);
+            __m512i choice = ifma_logic(e, f, g, 0xca);
+            __m512i majority = ifma_logic(a, b, c, 0xe8);
             __m512i sum1 = exclusive3(ROTATE(e, 14), ROTATE(e, 18), ROTATE(e, 41));
             __m512i sum0 = exclusive3(ROTATE(a, 28), ROTATE(a, 34), ROTATE(a, 39));
             __m512i t1 =

@@ -89,7 +89,7 @@ struct ed25519_base *ed25519_base_init(void *memory, uint32_t window, enum ed255
     base->window = window;
     base->table = (uint8_t *)memory + parts.table;
     base->sign_table = (uint64_t *)(void *)((uint8_t *)memory + parts.sign_table);
-    uint8_t bytes[32];
+    uint8_t bytes[32] = {0};
     const uint8_t one[32] = {1};
     struct point point;
     ENSURE(crypto_scalarmult_ed25519_base_noclamp(bytes, one) == 0);

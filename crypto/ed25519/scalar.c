@@ -129,8 +129,9 @@ void ed25519_scalar_multiply_add(struct scalar *out, const struct scalar *a, con
     }
     uint64_t carry = add_words(product, c->word, SCALAR_WORDS);
     for (int i = SCALAR_WORDS; i < 8; i++) {
-        product[i] += carry;
-        carry &= product[i] == 0;
+        scalar_wide sum = (scalar_wide)product[i] + carry;
+        product[i] = (uint64_t)sum;
+        carry = (uint64_t)(sum >> 64);
     }
     ed25519_scalar_reduce(out, product);
     sodium_memzero(product, sizeof product);

@@ -1,7 +1,7 @@
 /* sign.h: how a batch is signed: [r]B for many secret r at once.
  *
- * Shape: 43 windows of 6 bits, digits of -32..32; the entries 1..32 of a window lie limb by limb, so that a lane picks its
- * own with permutations of whole rows, which every choice reads alike.
+ * Shape: 43 windows of 6 bits, digits of -32..32; the entries 1..32 of a window lie limb by limb, so that a lane picks
+ * its own with permutations of whole rows, which every choice reads alike.
  *
  *    sign_table[window][number][limb][entry - 1]    number: y+x, y-x, 2dxy
  *

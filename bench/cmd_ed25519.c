@@ -27,7 +27,6 @@
 #define OURS_PER_ROUND    1024u
 #define THEIRS_PER_ROUND  48u
 #define BASE_WINDOW       12u
-#define KEY_WINDOW_MAX    10u /* wider ones take longer than 1 ms to build */
 #define TABLES_MIB        24u /* of keys: what an L3 still holds beside the rest */
 
 struct options {
@@ -348,8 +347,8 @@ int cmd_ed25519(int argc, char **argv)
     if (options.vectors != NULL)
         return judge_vectors(options.vectors);
     trial.options = &options;
-    trial.window = min_u32(ed25519_keyset_window(options.keys, (size_t)options.tables_mib << 20),
-                           KEY_WINDOW_MAX);
+    trial.window =
+        ed25519_keyset_window(options.backend, options.keys, (size_t)options.tables_mib << 20);
     if (trial.window == 0)
         return cmd_complain(EX_USAGE, "so many keys need more --tables-mib");
     stay_here();

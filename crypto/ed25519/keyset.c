@@ -7,6 +7,10 @@
 
 #include <sodium.h>
 
+/* Tables that are built in less than 1 ms: in lanes, and entry by entry. */
+#define WINDOW_MAX_LANES 10u
+#define WINDOW_MAX_ALONE 7u
+
 /* y of the points whose order divides 8: 0, 1, those of order 8, -1; then p and p + 1, which are 0 and 1 again. */
 static const uint64_t small_orders[7][4] = {
     {0, 0, 0, 0},
@@ -123,9 +127,10 @@ static struct keyset_parts keyset_walk(uint32_t capacity, uint32_t window)
     return parts;
 }
 
-uint32_t ed25519_keyset_window(uint32_t capacity, size_t budget_bytes)
+uint32_t ed25519_keyset_window(enum ed25519_backend backend, uint32_t capacity, size_t budget_bytes)
 {
-    for (uint32_t window = ED25519_WINDOW_MAX; window >= ED25519_WINDOW_MIN; window--) {
+    uint32_t widest = backend == ED25519_IFMA ? WINDOW_MAX_LANES : WINDOW_MAX_ALONE;
+    for (uint32_t window = widest; window >= ED25519_WINDOW_MIN; window--) {
         if (capacity <= budget_bytes / ed25519_table_bytes(window))
             return window;
     }

@@ -24,6 +24,7 @@
 
 static inline uint32_t table_windows(uint32_t window)
 {
+    ENSURE(window >= ED25519_WINDOW_MIN && window <= ED25519_WINDOW_MAX);
     return (TABLE_SCALAR_LIMIT + window - 1) / window;
 }
 

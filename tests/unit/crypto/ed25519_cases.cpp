@@ -16,6 +16,8 @@ Bytes from_hex(const std::string &hex)
 {
     Bytes bytes(hex.size() / 2);
     size_t length = 0;
+    if (hex.empty())
+        return bytes;
     EXPECT_EQ(sodium_hex2bin(bytes.data(), bytes.size(), hex.data(), hex.size(), nullptr, &length,
                              nullptr),
               0);

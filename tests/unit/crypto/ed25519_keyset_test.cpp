@@ -105,16 +105,18 @@ TEST_F(Keyset, NoSuchSizes)
 
 TEST_F(Keyset, WindowsFitTheirBudget)
 {
-    EXPECT_EQ(ed25519_keyset_window(31, 1000), 0u);
-    EXPECT_EQ(ed25519_keyset_window(1, ed25519_table_bytes(ED25519_WINDOW_MIN)),
+    const size_t budget = (size_t)24 << 20;
+    EXPECT_EQ(ed25519_keyset_window(ED25519_IFMA, 31, 1000), 0u);
+    EXPECT_EQ(ed25519_keyset_window(ED25519_IFMA, 1, ed25519_table_bytes(ED25519_WINDOW_MIN)),
               ED25519_WINDOW_MIN);
-    EXPECT_EQ(ed25519_keyset_window(1, SIZE_MAX), ED25519_WINDOW_MAX);
-    for (uint32_t keys : {1u, 4u, 31u, 100u, 1000u}) {
-        uint32_t width = ed25519_keyset_window(keys, (size_t)48 << 20);
+    EXPECT_EQ(ed25519_keyset_window(ED25519_IFMA, 1, SIZE_MAX), 10u);
+    EXPECT_EQ(ed25519_keyset_window(ED25519_AVX2, 1, SIZE_MAX), 7u);
+    EXPECT_EQ(ed25519_keyset_window(ED25519_PORTABLE, 1, SIZE_MAX), 7u);
+    for (uint32_t keys : {31u, 100u, 300u}) {
+        uint32_t width = ed25519_keyset_window(ED25519_IFMA, keys, budget);
         ASSERT_NE(width, 0u);
-        EXPECT_LE(keys * ed25519_table_bytes(width), (size_t)48 << 20);
-        EXPECT_TRUE(width == ED25519_WINDOW_MAX ||
-                    keys * ed25519_table_bytes(width + 1) > (size_t)48 << 20);
+        EXPECT_LE(keys * ed25519_table_bytes(width), budget);
+        EXPECT_GT(keys * ed25519_table_bytes(width + 1), budget);
     }
 }
 

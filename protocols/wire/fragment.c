@@ -83,7 +83,8 @@ enum wire_refusal wire_get_fragment(const struct wire_view *view, struct wire_fr
     };
     uint32_t bytes = fragment->bytes;
     uint32_t total = fragment->total;
-    if (fragment->kind == 0 || fragment->kind >= WIRE_KIND_COUNT || fragment->kind == WIRE_FRAGMENT)
+    if (fragment->kind == 0 || fragment->kind >= WIRE_KIND_COUNT ||
+        fragment->kind == WIRE_FRAGMENT || fragment->kind == WIRE_SIGNED)
         return WIRE_REFUSED_FRAGMENT;
     if (total < WIRE_MESSAGE_BYTES || total > WIRE_FRAGMENT_TOTAL_MAX || total % WIRE_ALIGN != 0)
         return WIRE_REFUSED_FRAGMENT;

@@ -69,6 +69,7 @@ enum wire_kind {
     WIRE_REQUEST,     /* struct wire_request: commands of one session, or reads */
     WIRE_REPLY,       /* struct wire_reply: results */
     WIRE_FRAGMENT,    /* a piece of a message that outgrew one frame */
+    WIRE_SIGNED,      /* one of the others in an envelope, see signed.h */
     WIRE_KIND_COUNT
 };
 

@@ -1,6 +1,7 @@
 /* Any bytes as a frame: every getter on every message. What is accepted is walked to its end,
  * touching each byte that a caller would, and encodes to the same bytes again. */
 #include "protocols/wire/fragment.h"
+#include "protocols/wire/signed.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -95,6 +96,11 @@ static void take_others(const struct wire_view *view)
     if (wire_get_fragment(view, &fragment) == WIRE_OK) {
         ENSURE((uint64_t)fragment.offset + fragment.bytes <= fragment.total);
         touch(fragment.data, fragment.bytes);
+    }
+    struct wire_signed envelope;
+    if (view->kind == WIRE_SIGNED && wire_get_signed(view, &envelope) == WIRE_OK) {
+        touch(envelope.covered, envelope.covered_bytes);
+        ENSURE(envelope.inner.body + envelope.inner.bytes <= view->body + view->bytes);
     }
 }
 

@@ -254,7 +254,8 @@ TEST(WireFragment, RefusesPiecesOutsideTheirMessage)
         << "no multiple of its size";
     EXPECT_EQ(refusal_of(Bytes(15, 0)), WIRE_REFUSED_MESSAGE_SHORT);
     EXPECT_EQ(refusal_of(raw(1, 0, 2048, 1024), WIRE_REQUEST), WIRE_REFUSED_MESSAGE_KIND);
-    for (int inner : {0, static_cast<int>(WIRE_FRAGMENT), static_cast<int>(WIRE_KIND_COUNT), 255})
+    for (int inner : {0, static_cast<int>(WIRE_FRAGMENT), static_cast<int>(WIRE_SIGNED),
+                      static_cast<int>(WIRE_KIND_COUNT), 255})
         EXPECT_EQ(refusal_of(raw(1, 0, 2048, 1024), WIRE_FRAGMENT, static_cast<uint8_t>(inner)),
                   WIRE_REFUSED_FRAGMENT);
 }

@@ -2,6 +2,10 @@
 // byte is refused.
 #include "tests/unit/wire/wire_fixture.h"
 
+extern "C" {
+#include "protocols/wire/signed.h"
+}
+
 namespace
 {
 
@@ -12,6 +16,7 @@ bool accepted(const wire_view &view)
     wire_reply reply;
     wire_hello hello;
     wire_fragment fragment;
+    wire_signed envelope;
     const uint8_t *entries;
     switch (view.kind) {
     case WIRE_HELLO:
@@ -22,6 +27,8 @@ bool accepted(const wire_view &view)
         return wire_get_reply(&view, &reply) == WIRE_OK;
     case WIRE_FRAGMENT:
         return wire_get_fragment(&view, &fragment) == WIRE_OK;
+    case WIRE_SIGNED:
+        return wire_get_signed(&view, &envelope) == WIRE_OK;
     default:
         return wire_get_raft(&view, &raft, &entries) == WIRE_OK;
     }
@@ -73,6 +80,14 @@ std::vector<Bytes> one_frame_of_each_kind()
     Frame with_fragment;
     wire_put_fragment(&with_fragment.writer, &cut, 0);
     frames.push_back(with_fragment.bytes());
+    Bytes enveloped = with_request.bytes();
+    uint32_t bytes = static_cast<uint32_t>(enveloped.size());
+    enveloped.resize(bytes + WIRE_SIGNED_BYTES);
+    uint8_t signer[WIRE_KEY_BYTES] = {1}, *signature;
+    wire_signed made;
+    wire_wrap_signed(enveloped.data(), &bytes, bytes + WIRE_SIGNED_BYTES, 1, signer, &signature,
+                     &made);
+    frames.push_back(enveloped);
     return frames;
 }
 

@@ -85,8 +85,8 @@ const char *ed25519_refusal_sentence(enum ed25519_refusal refusal);
 
 struct ed25519_keyset;
 
-/* The widest window with which `capacity` tables take at most `budget_bytes`, and one of them is built in less than 1 ms
- * where docs/ed25519.md measured it (10 bits by IFMA, 7 by others); 0: not even the narrowest. */
+/* The widest window with which `capacity` tables take at most `budget_bytes`, and one of them is built in less than
+ * 1 ms where docs/ed25519.md measured it (10 bits by IFMA, 7 by others); 0: not even the narrowest. */
 uint32_t ed25519_keyset_window(enum ed25519_backend backend, uint32_t capacity,
                                size_t budget_bytes);
 

@@ -1,5 +1,5 @@
-/* Verifiers use keys by the numbers of a roster, while control takes keys away, waits for a grace period and gives their
- * slots to others. A slot handed on too early answers for the wrong key: the verdict betrays it, as TSan does. */
+/* Verifiers use keys by the numbers of a roster, while control takes keys away, waits for a grace period and gives
+ * their slots to others. A slot handed on too early answers for the wrong key: the verdict betrays it, as TSan does. */
 #include <gtest/gtest.h>
 #include <sodium.h>
 

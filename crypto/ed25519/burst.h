@@ -8,8 +8,8 @@
  *    node   SHA-512("... node" left right)
  *    text   "... root" length of context, context, number of messages, root    signed
  *
- * The quoted domains have 32 bytes each (burst.c): a leaf is never taken for a node, and the key signs no other text that
- * begins like the root's. The number of messages is signed, so a place in the burst has one length of path.
+ * The quoted domains have 32 bytes each (burst.c): a leaf is never taken for a node, and the key signs no other text
+ * that begins like the root's. The number of messages is signed, so a place in the burst has one length of path.
  * SHA-512 because it runs in eight lanes here already, and libsodium has the same bytes for other CPUs.
  * Memory: the sender's region (ed25519_burst_footprint, aligned to a cache line); messages and claims are read during
  * the call alone. Threads: a burst is one thread's; verification: any. Time: public data, but for the signer's.

@@ -137,21 +137,41 @@ static void evict_oldest(struct ed25519_cache *cache)
     cache->evicted++;
 }
 
-enum ed25519_refusal ed25519_cache_admit(struct ed25519_cache *cache,
-                                         const uint8_t key[ED25519_KEY_BYTES], uint32_t *slot)
+enum ed25519_refusal ed25519_cache_choose(struct ed25519_cache *cache,
+                                          const uint8_t key[ED25519_KEY_BYTES], uint32_t *slot)
 {
     *slot = ed25519_cache_find(cache, key);
     if (*slot != NOBODY)
         return ED25519_KNOWN;
-    enum ed25519_refusal refusal = ed25519_keyset_add(cache->keyset, key, slot);
-    if (refusal == ED25519_FULL) {
+    enum ed25519_refusal refusal = keyset_choose(cache->keyset, key, slot);
+    if (refusal == ED25519_FULL && cache->oldest != NOBODY) {
         evict_oldest(cache);
-        refusal = ed25519_keyset_add(cache->keyset, key, slot);
+        refusal = keyset_choose(cache->keyset, key, slot);
     }
+    return refusal;
+}
+
+void ed25519_cache_build(struct ed25519_cache *cache, uint32_t slot)
+{
+    keyset_build(cache->keyset, slot);
+}
+
+void ed25519_cache_settle(struct ed25519_cache *cache, uint32_t slot)
+{
+    const uint8_t *key = ed25519_keyset_key(cache->keyset, slot);
+    ENSURE(ed25519_keyset_find(cache->keyset, key) == slot);
+    link_newest(cache, slot);
+    link_index(cache, slot, bucket_of(cache, key));
+}
+
+enum ed25519_refusal ed25519_cache_admit(struct ed25519_cache *cache,
+                                         const uint8_t key[ED25519_KEY_BYTES], uint32_t *slot)
+{
+    enum ed25519_refusal refusal = ed25519_cache_choose(cache, key, slot);
     if (refusal != ED25519_ADDED)
         return refusal;
-    link_newest(cache, *slot);
-    link_index(cache, *slot, bucket_of(cache, key));
+    ed25519_cache_build(cache, *slot);
+    ed25519_cache_settle(cache, *slot);
     return ED25519_ADDED;
 }
 

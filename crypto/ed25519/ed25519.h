@@ -19,7 +19,7 @@
  * during the call alone. A call uses up to 96 KiB of stack.
  * Threads: base: any number of readers. Keyset: one writer (add, retire, reclaim) beside any number of verifiers. A
  * slot's table does not change from add to reclaim; the writer calls reclaim once no verifier can hold the slot's
- * number any more (RCU: a grace period after the view without it was published). Cache: one thread. Signing: any.
+ * number any more (RCU: a grace period after the view without it was published). Cache: one thread, but for build. Signing: any.
  * Time: verification depends on its inputs, which are public. Signing: no branch and no address depends on a secret;
  * secrets on the stack are wiped before return.
  * Limits: ED25519_WINDOW_MIN..ED25519_WINDOW_MAX; keys by the footprint; messages by size_t; a batch by uint32_t.
@@ -136,11 +136,20 @@ struct ed25519_cache *ed25519_cache_init(void *memory, const struct ed25519_base
 /* The slot of a key, which counts as seen now; ED25519_SLOT_NONE: not here, so its jobs take libsodium's path. O(1). */
 uint32_t ed25519_cache_find(struct ed25519_cache *cache, const uint8_t key[ED25519_KEY_BYTES]);
 
-/* Takes the key in, and evicts the one not seen for longest if there is no free slot: no job may hold its number.
- * Refused: as keyset_add, but never FULL; KNOWN counts as seen. */
+/* Takes the key in, and evicts the one not seen for longest if there is no free slot: no job may hold
+ * its number. Refused: as keyset_add, but FULL only if every slot is being built; KNOWN counts as
+ * seen. */
 CHECK_RESULT enum ed25519_refusal ed25519_cache_admit(struct ed25519_cache *cache,
                                                       const uint8_t key[ED25519_KEY_BYTES],
                                                       uint32_t *slot);
+
+/* The same in steps, for an owner that must not stop for a table: choose (evicts), build on any
+ * thread while the owner goes on, settle once that has returned. The key is found from then on. */
+CHECK_RESULT enum ed25519_refusal ed25519_cache_choose(struct ed25519_cache *cache,
+                                                       const uint8_t key[ED25519_KEY_BYTES],
+                                                       uint32_t *slot);
+void ed25519_cache_build(struct ed25519_cache *cache, uint32_t slot);
+void ed25519_cache_settle(struct ed25519_cache *cache, uint32_t slot);
 
 /* For ed25519_batch_verify. */
 const struct ed25519_keyset *ed25519_cache_keyset(const struct ed25519_cache *cache);

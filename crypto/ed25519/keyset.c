@@ -170,28 +170,41 @@ static uint32_t state_of(const struct ed25519_keyset *keyset, uint32_t slot)
     return atomic_load_explicit(&keyset->slot[slot].state, memory_order_relaxed);
 }
 
-uint32_t ed25519_keyset_find(const struct ed25519_keyset *keyset,
-                             const uint8_t key[ED25519_KEY_BYTES])
+/* The key's live slot, or NONE; *building: it has a slot whose table is not there yet. */
+static uint32_t look_up(const struct ed25519_keyset *keyset, const uint8_t *key, bool *building)
 {
+    *building = false;
     for (uint32_t i = 0; i < keyset->capacity; i++) {
-        if (state_of(keyset, i) == ED25519_SLOT_LIVE &&
-            memcmp(keyset->slot[i].key, key, ED25519_KEY_BYTES) == 0)
-            return i;
+        uint32_t state = state_of(keyset, i);
+        if ((state != ED25519_SLOT_LIVE && state != ED25519_SLOT_CHOSEN) ||
+            memcmp(keyset->slot[i].key, key, ED25519_KEY_BYTES) != 0)
+            continue;
+        *building = state == ED25519_SLOT_CHOSEN;
+        return *building ? ED25519_SLOT_NONE : i;
     }
     return ED25519_SLOT_NONE;
 }
 
-static enum ed25519_refusal judge(const struct ed25519_keyset *keyset, const uint8_t *key,
-                                  struct point *point, uint32_t *slot)
+uint32_t ed25519_keyset_find(const struct ed25519_keyset *keyset,
+                             const uint8_t key[ED25519_KEY_BYTES])
 {
+    bool building;
+    return look_up(keyset, key, &building);
+}
+
+static enum ed25519_refusal judge(const struct ed25519_keyset *keyset, const uint8_t *key,
+                                  uint32_t *slot)
+{
+    struct point point;
+    bool building;
     if (!canonical(key))
         return ED25519_NONCANONICAL;
     if (ed25519_small_order(key))
         return ED25519_SMALL_ORDER;
-    *slot = ed25519_keyset_find(keyset, key);
-    if (*slot != ED25519_SLOT_NONE)
+    *slot = look_up(keyset, key, &building);
+    if (*slot != ED25519_SLOT_NONE || building)
         return ED25519_KNOWN;
-    if (!ed25519_point_decompress(point, key))
+    if (!ed25519_point_decompress(&point, key))
         return ED25519_NO_POINT;
     for (uint32_t i = 0; i < keyset->capacity; i++) {
         if (state_of(keyset, i) == ED25519_SLOT_FREE) {
@@ -202,22 +215,37 @@ static enum ed25519_refusal judge(const struct ed25519_keyset *keyset, const uin
     return ED25519_FULL;
 }
 
-enum ed25519_refusal ed25519_keyset_add(struct ed25519_keyset *keyset,
-                                        const uint8_t key[ED25519_KEY_BYTES], uint32_t *slot)
+enum ed25519_refusal keyset_choose(struct ed25519_keyset *keyset, const uint8_t *key,
+                                   uint32_t *slot)
 {
-    struct point point;
     *slot = ED25519_SLOT_NONE;
-    enum ed25519_refusal refusal = judge(keyset, key, &point, slot);
+    enum ed25519_refusal refusal = judge(keyset, key, slot);
     keyset->refused[refusal]++;
     if (refusal != ED25519_ADDED)
         return refusal;
-    struct ed25519_slot *taken = &keyset->slot[*slot];
-    memcpy(taken->key, key, ED25519_KEY_BYTES);
-    ed25519_point_negate(&point, &point);
-    ed25519_table_build(keyset->tables + *slot * keyset->table_bytes, keyset->window, &point,
-                        keyset->base->backend);
-    atomic_store_explicit(&taken->state, ED25519_SLOT_LIVE, memory_order_release);
+    memcpy(keyset->slot[*slot].key, key, ED25519_KEY_BYTES);
+    atomic_store_explicit(&keyset->slot[*slot].state, ED25519_SLOT_CHOSEN, memory_order_relaxed);
     return ED25519_ADDED;
+}
+
+void keyset_build(struct ed25519_keyset *keyset, uint32_t slot)
+{
+    ENSURE(slot < keyset->capacity && state_of(keyset, slot) == ED25519_SLOT_CHOSEN);
+    struct point point;
+    ENSURE(ed25519_point_decompress(&point, keyset->slot[slot].key)); /* as when it was chosen */
+    ed25519_point_negate(&point, &point);
+    ed25519_table_build(keyset->tables + slot * keyset->table_bytes, keyset->window, &point,
+                        keyset->base->backend);
+    atomic_store_explicit(&keyset->slot[slot].state, ED25519_SLOT_LIVE, memory_order_release);
+}
+
+enum ed25519_refusal ed25519_keyset_add(struct ed25519_keyset *keyset,
+                                        const uint8_t key[ED25519_KEY_BYTES], uint32_t *slot)
+{
+    enum ed25519_refusal refusal = keyset_choose(keyset, key, slot);
+    if (refusal == ED25519_ADDED)
+        keyset_build(keyset, *slot);
+    return refusal;
 }
 
 void ed25519_keyset_retire(struct ed25519_keyset *keyset, uint32_t slot)

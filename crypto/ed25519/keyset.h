@@ -17,7 +17,13 @@ struct ed25519_base {
     uint64_t *sign_table; /* sign.h */
 };
 
-enum ed25519_slot_state { ED25519_SLOT_FREE = 0, ED25519_SLOT_LIVE, ED25519_SLOT_RETIRED };
+/* CHOSEN: its key is known, its table is not built yet. */
+enum ed25519_slot_state {
+    ED25519_SLOT_FREE = 0,
+    ED25519_SLOT_CHOSEN,
+    ED25519_SLOT_LIVE,
+    ED25519_SLOT_RETIRED
+};
 
 struct ed25519_slot {
     _Atomic uint32_t state;
@@ -38,6 +44,12 @@ static inline const uint8_t *keyset_table(const struct ed25519_keyset *keyset, u
 {
     return keyset->tables + slot * keyset->table_bytes;
 }
+
+/* Adding a key in two steps: judge it and take a slot; then, on whichever thread, build its table and
+ * make it live. Refusals: as keyset_add; KNOWN, and no slot, if its table is being built. */
+CHECK_RESULT enum ed25519_refusal keyset_choose(struct ed25519_keyset *keyset, const uint8_t *key,
+                                                uint32_t *slot);
+void keyset_build(struct ed25519_keyset *keyset, uint32_t slot);
 
 /* Whether the 32 bytes, sign bit aside, are among libsodium's seven forbidden encodings: of points whose order divides
  * 8, canonical or not. */

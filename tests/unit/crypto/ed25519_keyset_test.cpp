@@ -192,6 +192,34 @@ TEST_F(Cache, RefusedKeysEvictNobody)
     EXPECT_EQ(ed25519_cache_evicted(cache), 0u);
 }
 
+TEST_F(Cache, InStepsAKeyIsFoundOnceItsTableIsThere)
+{
+    uint32_t slot, again;
+    for (uint32_t i = 0; i < capacity; i++)
+        admit(i);
+    ASSERT_EQ(ed25519_cache_choose(cache, key_of(9).data(), &slot), ED25519_ADDED);
+    EXPECT_FALSE(holds(0)); /* its slot is the new one's */
+    EXPECT_EQ(ed25519_cache_find(cache, key_of(9).data()), ED25519_SLOT_NONE);
+    EXPECT_EQ(ed25519_cache_choose(cache, key_of(9).data(), &again), ED25519_KNOWN);
+    EXPECT_EQ(again, ED25519_SLOT_NONE);
+    EXPECT_DEATH(ed25519_cache_settle(cache, slot), "broken");
+    ed25519_cache_build(cache, slot);
+    EXPECT_EQ(ed25519_cache_find(cache, key_of(9).data()), ED25519_SLOT_NONE);
+    ed25519_cache_settle(cache, slot);
+    EXPECT_EQ(ed25519_cache_find(cache, key_of(9).data()), slot);
+    EXPECT_DEATH(ed25519_cache_build(cache, slot), "broken");
+}
+
+TEST_F(Cache, FullOfTablesUnderConstructionItEvictsNobody)
+{
+    uint32_t slot;
+    for (uint32_t i = 0; i < capacity; i++)
+        ASSERT_EQ(ed25519_cache_choose(cache, key_of(i).data(), &slot), ED25519_ADDED);
+    EXPECT_EQ(ed25519_cache_choose(cache, key_of(capacity).data(), &slot), ED25519_FULL);
+    EXPECT_EQ(slot, ED25519_SLOT_NONE);
+    EXPECT_EQ(ed25519_cache_evicted(cache), 0u);
+}
+
 TEST_F(Cache, FloodAgainstTwin)
 {
     std::vector<uint32_t> twin; /* the one seen last stands first */

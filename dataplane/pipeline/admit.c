@@ -181,14 +181,16 @@ static bool admit_command(struct lane *lane, struct group *group, struct item *i
 }
 
 static void refuse_request(struct lane *lane, struct group *group,
-                           const struct wire_request *request, struct asker *asker)
+                           const struct wire_request *request, struct asker *asker,
+                           enum wire_status status)
 {
     const uint8_t *at = request->commands;
     uint32_t body_bytes;
-    count_event(lane, LANE_CLIENT_NOT_LEADER);
+    if (status == WIRE_NOT_LEADER)
+        count_event(lane, LANE_CLIENT_NOT_LEADER);
     for (uint32_t i = 0; i < request->count; i++) {
         (void)wire_next_command(&at, &asker->sequence, &body_bytes);
-        order_refuse(lane, group, asker, WIRE_NOT_LEADER, 0);
+        order_refuse(lane, group, asker, status, 0);
     }
 }
 
@@ -208,6 +210,13 @@ static struct asker asker_of(const struct arrival *arrival, const struct wire_re
     };
 }
 
+void order_unauthorized(struct lane *lane, const struct arrival *arrival,
+                        const struct wire_request *request)
+{
+    struct asker asker = asker_of(arrival, request);
+    refuse_request(lane, &lane->group[arrival->slot], request, &asker, WIRE_UNAUTHORIZED);
+}
+
 void order_request(struct lane *lane, const struct arrival *arrival,
                    const struct wire_request *request)
 {
@@ -215,7 +224,7 @@ void order_request(struct lane *lane, const struct arrival *arrival,
     struct asker asker = asker_of(arrival, request);
     if (!leads(lane, group)) {
         if (!order_forward(lane, arrival))
-            refuse_request(lane, group, request, &asker);
+            refuse_request(lane, group, request, &asker, WIRE_NOT_LEADER);
         return;
     }
     struct batch batch;
@@ -247,7 +256,7 @@ bool order_request_in_place(struct lane *lane, const struct arrival *arrival,
     const uint8_t *at = request->commands;
     if (!leads(lane, group) || request->count != 1) {
         struct asker asker = item.asker;
-        refuse_request(lane, group, request, &asker);
+        refuse_request(lane, group, request, &asker, WIRE_NOT_LEADER);
         return false;
     }
     item.body = wire_next_command(&at, &item.asker.sequence, &item.body_bytes);

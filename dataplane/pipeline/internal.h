@@ -14,11 +14,13 @@
 #include "numa/base/assert.h"
 #include "numa/base/bits.h"
 #include "protocols/wire/fragment.h"
+#include "protocols/wire/signed.h"
 
 #include <stdatomic.h>
 
 #define ADMIT_BATCH         64u
 #define ORIGINS_MAX         65536u /* unapplied proposals whose asker is remembered; power of two */
+#define VERIFY_BURST        256u   /* messages that one poll of verify takes */
 #define HELD_MAX            4096u  /* messages waiting for storage; power of two */
 #define PENDING_WRITES_MAX  4096u  /* writes handed to persist and not yet stored; power of two */
 #define CLIENT_FRAMES_MAX   16u    /* frames to different clients that are open at a time */
@@ -87,16 +89,22 @@ struct lane_hello {
 
 /* ---- records that pass through doorways ------------------------------------------------------ */
 
-/* open -> order: one message; the frame that holds it follows as FRAME_DONE. */
+/* open -> verify -> order: one message; the frame that holds it follows as FRAME_DONE. */
 enum arrival_kind { ARRIVAL_MESSAGE = 1, ARRIVAL_FRAME_DONE };
 
 struct arrival {
     uint8_t kind;
     bool member; /* from a checked member, else from a client */
     uint16_t from;
-    uint32_t slot; /* of the group on this lane */
+    uint32_t slot;     /* of the group on this lane */
+    bool unauthorized; /* a client's, not to be listened to: it is told */
     struct wire_view view;
     struct frame frame; /* peer, and on FRAME_DONE what to free */
+    /* What verify is to check before the message goes on; signature NULL: nothing. */
+    const uint8_t *signature;
+    const uint8_t *key;
+    const uint8_t *covered;
+    uint32_t covered_bytes;
 };
 
 /* order -> apply */
@@ -164,6 +172,21 @@ struct parcel {
 struct open_room {
     struct replay_window window[VIEW_MEMBERS_MAX][WIRE_LANES_MAX];
     uint64_t refused[WIRE_REFUSAL_COUNT];
+};
+
+/* A table that is being built: the room asks, control answers. */
+enum want { WANT_NOTHING, WANT_TABLE, WANT_DONE };
+
+struct verify_room {
+    struct ed25519_cache *cache; /* NULL: nobody has to sign */
+    struct arrival *arrival[VERIFY_BURST];
+    struct ed25519_job job[VERIFY_BURST];
+    bool verdict[VERIFY_BURST];
+    uint32_t job_of[VERIFY_BURST]; /* by arrival */
+    uint32_t want_slot;
+    uint64_t next_alone_ns;
+    CACHE_ALIGNED _Atomic uint32_t want; /* enum want */
+    CACHE_ALIGNED struct lane_verify_report report;
 };
 
 struct pending_write {
@@ -258,16 +281,18 @@ struct lane {
     uint32_t raft_entry_bytes_max;
     uint64_t frame_number_base;
 
-    struct doorway *arrived; /* rx -> open */
-    struct doorway *opened;  /* open -> order */
-    struct doorway *writes;  /* order -> persist */
-    struct doorway *work;    /* order -> apply */
-    struct doorway *parcels; /* order -> seal */
-    struct doorway *replies; /* apply -> seal */
-    struct doorway *sealed;  /* seal -> tx */
-    struct doorway *hellos;  /* order -> control */
+    struct doorway *arrived;  /* rx -> open */
+    struct doorway *opened;   /* open -> verify */
+    struct doorway *verified; /* verify -> order; the same as opened where nobody has to sign */
+    struct doorway *writes;   /* order -> persist */
+    struct doorway *work;     /* order -> apply */
+    struct doorway *parcels;  /* order -> seal */
+    struct doorway *replies;  /* apply -> seal */
+    struct doorway *sealed;   /* seal -> tx */
+    struct doorway *hellos;   /* order -> control */
 
     struct open_room open;
+    struct verify_room verify;
     struct order_room order;
     struct apply_room apply;
     struct seal_room seal;
@@ -284,6 +309,7 @@ struct lane {
 /* ---- rooms, in the order of the corridor; each returns how much it did ----------------------- */
 uint32_t lane_rx_poll(struct lane *);
 uint32_t lane_open_poll(struct lane *);
+uint32_t lane_verify_poll(struct lane *);
 uint32_t lane_order_poll(struct lane *);
 uint32_t lane_persist_poll(struct lane *);
 uint32_t lane_apply_poll(struct lane *);
@@ -304,6 +330,9 @@ bool order_append_in_place(struct lane *, uint32_t slot, struct wire_raft *messa
                            uint8_t *memory);
 void order_request(struct lane *, const struct arrival *arrival,
                    const struct wire_request *request);
+/* Tells a client that it may not ask. */
+void order_unauthorized(struct lane *, const struct arrival *arrival,
+                        const struct wire_request *request);
 bool order_request_in_place(struct lane *, const struct arrival *arrival,
                             const struct wire_request *request, uint8_t *memory);
 void order_fragment(struct lane *, const struct arrival *arrival);

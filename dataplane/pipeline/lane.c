@@ -15,19 +15,20 @@ const char *lane_room_name(enum lane_room room)
 
 /* Doorway sizes. doorway_fits and records may use an eighth: each line says what that eighth must
  * hold. */
-#define ARRIVED_BYTES (512u << 10) /* a burst of the port and of each duct: 9 * 64 frames        */
-#define OPENED_BYTES  (1u << 20)   /* the messages of one 9,000-byte frame                       */
-#define WRITES_BYTES  (64u << 10)
-#define WORK_BYTES    (1u << 20)   /* ADMIT_BATCH reads with their keys                          */
-#define PARCELS_BYTES (1u << 20)   /* one raft_ready and the refusals of one frame               */
-#define REPLIES_BYTES (256u << 10) /* one piece of a frame's size                                */
-#define SEALED_BYTES  (256u << 10) /* a frame for every member and client, and a burst of pieces */
-#define HELLOS_BYTES  (64u << 10)
+#define ARRIVED_BYTES  (512u << 10) /* a burst of the port and of each duct: 9 * 64 frames        */
+#define OPENED_BYTES   (1u << 20)   /* the messages of one 9,000-byte frame                       */
+#define VERIFIED_BYTES (1u << 20)   /* VERIFY_BURST messages */
+#define WRITES_BYTES   (64u << 10)
+#define WORK_BYTES     (1u << 20)   /* ADMIT_BATCH reads with their keys                          */
+#define PARCELS_BYTES  (1u << 20)   /* one raft_ready and the refusals of one frame               */
+#define REPLIES_BYTES  (256u << 10) /* one piece of a frame's size                                */
+#define SEALED_BYTES   (256u << 10) /* a frame for every member and client, and a burst of pieces */
+#define HELLOS_BYTES   (64u << 10)
 
 /* Where everything lies in the region; footprint and init walk the same sum. */
 struct plan {
     size_t lane, group, step_entries, scratch, held, assemblies;
-    size_t arrived, opened, writes, work, parcels, replies, sealed, hellos;
+    size_t keys, arrived, opened, verified, writes, work, parcels, replies, sealed, hellos;
     size_t reads[LANE_GROUPS_MAX], origins[LANE_GROUPS_MAX], admissions[LANE_GROUPS_MAX];
     size_t raft[LANE_GROUPS_MAX], log[LANE_GROUPS_MAX], state[LANE_GROUPS_MAX];
     size_t bytes;
@@ -116,6 +117,13 @@ static bool plan_lane(const struct lane_config *config, struct plan *plan)
     plan->scratch = layout_add(&layout, (1 + CUTTINGS_MAX) * (size_t)APPLY_SCRATCH_BYTES);
     plan->held = layout_add(&layout, HELD_MAX * sizeof(struct parcel));
     plan->assemblies = layout_add(&layout, sizeof(struct wire_assembly_table));
+    if (config->clients.base != NULL) {
+        size_t bytes = ed25519_cache_footprint(config->clients.tables, config->clients.window);
+        if (bytes == 0)
+            return false;
+        plan->keys = layout_add(&layout, bytes);
+        plan->verified = layout_add(&layout, doorway_footprint(VERIFIED_BYTES));
+    }
     plan->arrived = layout_add(&layout, doorway_footprint(ARRIVED_BYTES));
     plan->opened = layout_add(&layout, doorway_footprint(OPENED_BYTES));
     plan->writes = layout_add(&layout, doorway_footprint(WRITES_BYTES));
@@ -159,6 +167,25 @@ static void init_groups(struct lane *lane, uint8_t *base, const struct plan *pla
     }
 }
 
+/* Where clients have to sign. Those who are known beforehand have their tables before the first
+ * burst, as many as there are tables. */
+static void furnish_verify(struct lane *lane, uint8_t *base, const struct plan *plan)
+{
+    const struct lane_clients *clients = &lane->config.clients;
+    uint8_t seed[16] = {0};
+    store_u64(seed, lane->config.seed);
+    store_u64(seed + 8, lane->config.incarnation);
+    lane->verify.cache = ed25519_cache_init(base + plan->keys, clients->base, clients->tables,
+                                            clients->window, seed);
+    lane->verified = doorway_init(base + plan->verified, VERIFIED_BYTES);
+    for (uint32_t i = 0; i < min_u32(clients->key_count, clients->tables); i++) {
+        uint32_t slot;
+        enum ed25519_refusal refusal =
+            ed25519_cache_admit(lane->verify.cache, clients->key[i], &slot);
+        ENSURE(refusal == ED25519_ADDED); /* the list was checked when it was read */
+    }
+}
+
 static void fuse(struct lane *lane, bool fused)
 {
     lane->fused = fused;
@@ -188,6 +215,9 @@ struct lane *lane_init(void *memory, const struct lane_config *config)
     lane->order.assemblies->patience_ns = REASSEMBLY_QUIET_NS;
     lane->arrived = doorway_init(base + plan.arrived, ARRIVED_BYTES);
     lane->opened = doorway_init(base + plan.opened, OPENED_BYTES);
+    lane->verified = lane->opened;
+    if (config->clients.base != NULL)
+        furnish_verify(lane, base, &plan);
     lane->writes = doorway_init(base + plan.writes, WRITES_BYTES);
     lane->work = doorway_init(base + plan.work, WORK_BYTES);
     lane->parcels = doorway_init(base + plan.parcels, PARCELS_BYTES);
@@ -259,16 +289,17 @@ void lane_fini(struct lane *lane)
         if (frame->peer.ip != 0)
             port_frame_free(lane->config.queue, frame, 1);
     const struct arrival *arrival;
-    while ((arrival = doorway_next(lane->opened, &bytes)) != NULL)
+    while ((arrival = doorway_next(lane->opened, &bytes)) != NULL ||
+           (arrival = doorway_next(lane->verified, &bytes)) != NULL)
         if (arrival->kind == ARRIVAL_FRAME_DONE && arrival->frame.peer.ip != 0)
             port_frame_free(lane->config.queue, &arrival->frame, 1);
 }
 
 static uint32_t (*const room_poll[ROOM_COUNT])(struct lane *) = {
-    [ROOM_RX] = lane_rx_poll,       [ROOM_OPEN] = lane_open_poll,
-    [ROOM_ORDER] = lane_order_poll, [ROOM_PERSIST] = lane_persist_poll,
-    [ROOM_APPLY] = lane_apply_poll, [ROOM_SEAL] = lane_seal_poll,
-    [ROOM_TX] = lane_tx_poll,
+    [ROOM_RX] = lane_rx_poll,           [ROOM_OPEN] = lane_open_poll,
+    [ROOM_VERIFY] = lane_verify_poll,   [ROOM_ORDER] = lane_order_poll,
+    [ROOM_PERSIST] = lane_persist_poll, [ROOM_APPLY] = lane_apply_poll,
+    [ROOM_SEAL] = lane_seal_poll,       [ROOM_TX] = lane_tx_poll,
 };
 
 static uint32_t metered(struct lane *lane, enum lane_room room, uint32_t work, uint64_t *since)
@@ -287,8 +318,6 @@ static uint32_t metered(struct lane *lane, enum lane_room room, uint32_t work, u
 uint32_t lane_room_poll(struct lane *lane, enum lane_room room)
 {
     uint64_t since = __rdtsc();
-    if (room_poll[room] == NULL)
-        return 0;
     if (UNLIKELY(lane->fused)) /* between two turns */
         fuse(lane, false);
     struct look *look = lane->look[room];
@@ -308,6 +337,8 @@ uint32_t lane_poll(struct lane *lane)
     /* After the burst: no lease is judged by an older time. */
     clock_read(lane->config.clock, &look->clock);
     total += metered(lane, ROOM_OPEN, lane_open_poll(lane), &since);
+    if (lane->verify.cache != NULL)
+        total += metered(lane, ROOM_VERIFY, lane_verify_poll(lane), &since);
     total += metered(lane, ROOM_ORDER, lane_order_poll(lane), &since);
     total += metered(lane, ROOM_PERSIST, lane_persist_poll(lane), &since);
     total += metered(lane, ROOM_SEAL, lane_seal_poll(lane), &since);

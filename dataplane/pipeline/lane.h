@@ -9,8 +9,9 @@
  *                                                            └─► seal ◄─────────────┘ ─► tx ─► port
  *
  *   A lane serves the groups g with g % lane_count == lane index. Until the view bears a cluster
- *   (bootstrap), it answers clients with NOT_LEADER and refuses members. verify is a room without
- *   furniture until messages carry signatures.
+ *   (bootstrap), it answers clients with NOT_LEADER and refuses members. verify is walked only where
+ *   clients have to sign: it checks the signatures of all that a burst brought, over all groups, in
+ *   one batch, and waits for no more.
  *
  * Memory: one flat region, lane_footprint bytes; queue, ducts and view cell are lent for the lane's
  *   life. lane_init allocates nothing; lane_fini returns every frame it holds. Threads: each room
@@ -24,6 +25,7 @@
 #ifndef DATAPLANE_PIPELINE_LANE_H
 #define DATAPLANE_PIPELINE_LANE_H
 
+#include "crypto/ed25519/ed25519.h"
 #include "dataplane/log/storage.h"
 #include "dataplane/port/port.h"
 #include "dataplane/ring/duct.h"
@@ -66,6 +68,15 @@ struct lane_recovered {
     uint16_t vote;
 };
 
+/* Who may ask over the network. The local edge's clients may always. */
+struct lane_clients {
+    const struct ed25519_base *base; /* NULL: nobody has to sign. Outlives the lane */
+    uint32_t tables; /* keys of this lane that have one; the one not seen for longest gives way */
+    uint32_t window; /* bits of a table, see ed25519_keyset_window */
+    const uint8_t (*key)[ED25519_KEY_BYTES]; /* ascending: only they may ask. Outlives the lane */
+    uint32_t key_count;                      /* 0: whoever signs may ask */
+};
+
 struct lane_config {
     uint16_t self;
     uint8_t index; /* this lane among the node's */
@@ -92,6 +103,7 @@ struct lane_config {
     bool (*recover)(void *domain, uint16_t group, struct lane_recovered *recovered);
     const struct wire_entry *(*recover_entry)(void *domain, uint16_t group, uint64_t index);
     void *recover_domain;
+    struct lane_clients clients;
 };
 
 /* 0: not acceptable. The first *steady_bytes (may be NULL) are used from the start and worth being
@@ -109,6 +121,10 @@ uint32_t lane_room_poll(struct lane *, enum lane_room room);
 
 /* When the lane next has something to do by itself (virtual time skips to it). Owner. */
 uint64_t lane_wake_ns(const struct lane *);
+
+/* Builds the table of a client's key that the verify room asked for: some 0.6 ms that no polling core
+ * shall spend. Control thread, each of its turns. False: there was none. */
+bool lane_build_table(struct lane *);
 
 /* Hellos of other members, for the control thread, which publishes what they say. False: no
  * more. */
@@ -162,6 +178,19 @@ void lane_wire_counters(const struct lane *, uint64_t counters[WIRE_REFUSAL_COUN
 /* By enum wire_assembly_event; and of its groups' states, summed, by enum state_event. */
 const uint64_t *lane_fragment_counters(const struct lane *);
 void lane_state_counters(const struct lane *, uint64_t counters[STATE_EVENT_COUNT]);
+
+/* What the verify room has seen. Batches are counted by size: [i] those of 2^i to 2^(i+1) - 1
+ * signatures. */
+#define LANE_BATCH_SIZES 9u
+struct lane_verify_report {
+    bool on;
+    uint64_t batches[LANE_BATCH_SIZES];
+    uint64_t without_table;             /* signatures that libsodium checked one by one */
+    uint64_t evicted;                   /* tables that gave way */
+    struct endpoint bad_peer;           /* where the last bad signature came from; ip 0: none yet */
+    uint8_t bad_key[ED25519_KEY_BYTES]; /* whose it claimed to be: not proven */
+};
+void lane_verify_report(const struct lane *, struct lane_verify_report *report);
 
 /* The group's state for lock-free reads by registered readers (edge, tests); NULL: not on this
  * lane. */

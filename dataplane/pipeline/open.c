@@ -1,6 +1,8 @@
 /* open: is it ours, from whom, and for which group? The cheapest question comes first. */
 #include "dataplane/pipeline/internal.h"
 
+#include <stdlib.h>
+
 /* Refusal of a member's frame, LANE_EVENT_COUNT: none. */
 static enum lane_event check_member(struct lane *lane, const struct wire_frame *frame)
 {
@@ -36,27 +38,97 @@ static bool client_may_send(const struct wire_view *view)
            (view->kind == WIRE_FRAGMENT && view->flags == WIRE_REQUEST);
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+    return memcmp(a, b, ED25519_KEY_BYTES);
+}
+
+static bool is_listed(const struct lane_clients *clients, const uint8_t *key)
+{
+    return clients->key_count == 0 ||
+           bsearch(key, clients->key, clients->key_count, ED25519_KEY_BYTES, compare_keys) != NULL;
+}
+
+/* What becomes of a message: it goes on, once its signature was checked or because it needs none; its
+ * client is told that it may not ask; nobody is told. */
+enum welcome { WELCOME, WELCOME_IF_SIGNED, UNWELCOME, IGNORED };
+
+/* A client's message from the network, where clients have to sign. */
+static enum welcome judge_client(struct lane *lane, const struct wire_signed *envelope)
+{
+    if (envelope == NULL) {
+        count_event(lane, LANE_CLIENT_UNSIGNED);
+        return UNWELCOME;
+    }
+    uint64_t cluster = lane->look[ROOM_OPEN]->view->cluster;
+    if (cluster != 0 && envelope->cluster != cluster) {
+        count_event(lane, LANE_FOREIGN_CLUSTER);
+        return IGNORED;
+    }
+    if (!is_listed(&lane->config.clients, envelope->key)) {
+        count_event(lane, LANE_CLIENT_UNLISTED);
+        return UNWELCOME;
+    }
+    return WELCOME_IF_SIGNED;
+}
+
+/* Takes a message out of its envelope. *found is `envelope`, or NULL where there is none. False:
+ * counted. */
+static bool take_out(struct lane *lane, bool member, struct wire_view *view,
+                     struct wire_signed *envelope, const struct wire_signed **found)
+{
+    *found = NULL;
+    if (view->kind == WIRE_SIGNED) {
+        enum wire_refusal refusal = wire_get_signed(view, envelope);
+        if (refusal != WIRE_OK) {
+            lane->open.refused[refusal]++;
+            return false;
+        }
+        *view = envelope->inner;
+        *found = envelope;
+    }
+    if (member ? *found != NULL : !client_may_send(view)) {
+        lane->open.refused[WIRE_REFUSED_MESSAGE_KIND]++;
+        return false;
+    }
+    return true;
+}
+
 static void push_message(struct lane *lane, const struct frame *frame,
-                         const struct wire_frame *header, const struct wire_view *view)
+                         const struct wire_frame *header, struct wire_view *view)
 {
     bool member = header->from != WIRE_NODE_CLIENT;
+    bool by_edge = frame->peer.ip == 0;
     uint32_t slot = 0;
-    if (!member && !client_may_send(view)) {
-        lane->open.refused[WIRE_REFUSED_MESSAGE_KIND]++;
+    struct wire_signed memory;
+    const struct wire_signed *envelope;
+    if (!take_out(lane, member, view, &memory, &envelope))
         return;
-    }
     if (view->kind != WIRE_HELLO && !group_slot(lane, view->group, &slot)) {
         count_event(lane, LANE_FOREIGN_GROUP);
         return;
     }
+    enum welcome welcome = WELCOME;
+    if (lane->verify.cache != NULL && !member && !by_edge)
+        welcome = judge_client(lane, envelope);
+    if (welcome == IGNORED)
+        return;
     struct arrival *arrival = doorway_reserve(lane->opened, sizeof *arrival);
     ENSURE(arrival != NULL);
     arrival->kind = ARRIVAL_MESSAGE;
     arrival->member = member;
     arrival->from = header->from;
     arrival->slot = slot;
+    arrival->unauthorized = welcome == UNWELCOME;
     arrival->view = *view;
     arrival->frame.peer = frame->peer;
+    arrival->signature = NULL;
+    if (welcome != WELCOME_IF_SIGNED)
+        return;
+    arrival->signature = envelope->signature;
+    arrival->key = envelope->key;
+    arrival->covered = envelope->covered;
+    arrival->covered_bytes = envelope->covered_bytes;
 }
 
 static void open_frame(struct lane *lane, const struct frame *frame)
@@ -102,6 +174,7 @@ uint32_t lane_open_poll(struct lane *lane)
         struct arrival *done = doorway_reserve(lane->opened, sizeof *done);
         ENSURE(done != NULL);
         done->kind = ARRIVAL_FRAME_DONE;
+        done->signature = NULL;
         done->frame = *frame;
         opened++;
     }

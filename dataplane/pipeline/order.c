@@ -121,10 +121,12 @@ static void order_message(struct lane *lane, const struct arrival *arrival)
     switch (arrival->view.kind) {
     case WIRE_REQUEST:
         refusal = wire_get_request(&arrival->view, &request);
-        if (refusal == WIRE_OK)
-            order_request(lane, arrival, &request);
-        else
+        if (refusal != WIRE_OK)
             lane->open.refused[refusal]++;
+        else if (arrival->unauthorized)
+            order_unauthorized(lane, arrival, &request);
+        else
+            order_request(lane, arrival, &request);
         break;
     case WIRE_REPLY:
         order_reply_home(lane, arrival);
@@ -161,7 +163,7 @@ static uint32_t take_arrivals(struct lane *lane)
     uint32_t count = 0, bytes;
     const struct arrival *arrival;
     while (count < 4 * LANE_BURST && lane->order.freed_count < LANE_BURST) {
-        if (!order_has_room(lane) || (arrival = doorway_next(lane->opened, &bytes)) == NULL)
+        if (!order_has_room(lane) || (arrival = doorway_next(lane->verified, &bytes)) == NULL)
             break;
         count++;
         if (arrival->kind == ARRIVAL_FRAME_DONE) {
@@ -173,7 +175,7 @@ static uint32_t take_arrivals(struct lane *lane)
         order_message(lane, arrival);
     }
     if (count != 0)
-        doorway_done(lane->opened);
+        doorway_done(lane->verified);
     return count;
 }
 

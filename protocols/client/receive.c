@@ -104,6 +104,14 @@ static void failed_attempt(client *c, uint16_t id, const struct wire_result *res
     case WIRE_NOT_LEADER:
         mood->not_leader = true;
         break;
+    case WIRE_UNAUTHORIZED:
+        c->counter[CLIENT_UNAUTHORIZED]++;
+        if (c->slot[id].kind == SLOT_READ) {
+            client_slot_complete(c, id, CLIENT_REFUSED, result, out);
+            return;
+        }
+        mood->busy = true; /* another member may know better; writes end at their deadline */
+        break;
     default:
         mood->busy = true;
         break;
@@ -115,7 +123,7 @@ static void failed_attempt(client *c, uint16_t id, const struct wire_result *res
 static bool is_final(uint8_t status)
 {
     return status != WIRE_NOT_LEADER && status != WIRE_BUSY && status != WIRE_OUT_OF_ORDER &&
-           status != WIRE_SESSION_EXPIRED;
+           status != WIRE_SESSION_EXPIRED && status != WIRE_UNAUTHORIZED;
 }
 
 static void handle_reply(client *c, const struct wire_view *view, uint64_t now_ns,

@@ -18,6 +18,7 @@ static const char *const status_name[WIRE_STATUS_COUNT] = {
     [WIRE_BAD_COMMAND] = "BAD_COMMAND",
     [WIRE_NO_SPACE] = "NO_SPACE",
     [WIRE_WRONG_TYPE] = "WRONG_TYPE",
+    [WIRE_UNAUTHORIZED] = "UNAUTHORIZED",
 };
 
 const char *wire_status_name(enum wire_status status)

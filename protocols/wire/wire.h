@@ -255,6 +255,7 @@ enum wire_status {
     WIRE_BAD_COMMAND,
     WIRE_NO_SPACE,   /* the table is full by its own count: same answer on every replica */
     WIRE_WRONG_TYPE, /* INCR of something that is no number, or it would overflow */
+    WIRE_UNAUTHORIZED, /* the cluster wants a signature, or this key may not ask; not executed */
     WIRE_STATUS_COUNT
 };
 

@@ -28,6 +28,7 @@ struct server_usage {
     uint64_t now_cycles;
     uint64_t server_cpu_ns;
     uint64_t room_cycles[ROOM_COUNT]; /* of polls that found work, over all lanes of all nodes */
+    uint64_t verify_batches[LANE_BATCH_SIZES]; /* by size, see lane_verify_report; of nodes alive */
 };
 
 struct carrier_calls {

@@ -54,6 +54,16 @@ static void configure(struct node_config *config, const struct load_options *opt
     fit_memory(config, options);
 }
 
+/* Its clients, and nobody else, may ask. */
+static void ask_for_signatures(struct node_config *config, const struct load_options *options,
+                               const struct signers *signers)
+{
+    config->clients.sign = true;
+    config->clients.key = signers_keys(signers);
+    config->clients.key_count = options->clients;
+    config->clients.tables = options->clients;
+}
+
 /* ---- the load's way in ----------------------------------------------------------------------- */
 
 static struct cluster *cluster_of(struct carrier *carrier)
@@ -109,14 +119,27 @@ static void add_lane_cycles(const struct node *node, uint64_t cycles[ROOM_COUNT]
     }
 }
 
+static void add_batches(const struct node *node, uint64_t batches[LANE_BATCH_SIZES])
+{
+    for (uint16_t lane = 0; lane < node_lane_count(node); lane++) {
+        struct lane_verify_report seen;
+        lane_verify_report(node_lane(node, lane), &seen);
+        for (uint32_t i = 0; i < LANE_BATCH_SIZES; i++)
+            batches[i] += seen.batches[i];
+    }
+}
+
 static void usage(struct carrier *carrier, struct server_usage *usage)
 {
     struct cluster *cluster = cluster_of(carrier);
     (void)pthread_mutex_lock(&cluster->usage_lock);
     memcpy(usage->room_cycles, cluster->dead_cycles, sizeof usage->room_cycles);
+    memset(usage->verify_batches, 0, sizeof usage->verify_batches);
     for (uint32_t i = 0; i < cluster->count; i++) {
-        if (cluster->alive[i])
-            add_lane_cycles(cluster->node[i], usage->room_cycles);
+        if (!cluster->alive[i])
+            continue;
+        add_lane_cycles(cluster->node[i], usage->room_cycles);
+        add_batches(cluster->node[i], usage->verify_batches);
     }
     (void)pthread_mutex_unlock(&cluster->usage_lock);
     usage->server_cpu_ns = host_server_cpu_ns(cluster->host);
@@ -147,11 +170,13 @@ static void open_carrier(struct cluster *cluster, uint16_t groups)
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static bool add_nodes(struct cluster *cluster, const struct load_options *options, bool with_edges,
-                      char error[CARRIER_ERROR_MAX])
+                      const struct signers *signers, char error[CARRIER_ERROR_MAX])
 {
     for (uint32_t i = 0; i < options->replicas; i++) {
         struct node_config config;
         configure(&config, options, i, with_edges);
+        if (signers != NULL)
+            ask_for_signatures(&config, options, signers);
         cluster->node[i] = host_node_add(cluster->host, &config, error);
         if (cluster->node[i] == NULL)
             return false;
@@ -173,7 +198,7 @@ static void draw_placement(struct cluster *cluster)
 }
 
 bool cluster_start(struct cluster *cluster, const struct load_options *options, bool with_edges,
-                   char error[CARRIER_ERROR_MAX])
+                   const struct signers *signers, char error[CARRIER_ERROR_MAX])
 {
     memset(cluster, 0, sizeof *cluster);
     (void)pthread_mutex_init(&cluster->usage_lock, NULL);
@@ -189,7 +214,7 @@ bool cluster_start(struct cluster *cluster, const struct load_options *options, 
     if (cluster->host == NULL)
         return false;
     cluster->core_count = host_placement(cluster->host)->worker_count;
-    bool up = add_nodes(cluster, options, with_edges, error);
+    bool up = add_nodes(cluster, options, with_edges, signers, error);
     if (up) {
         cluster->client_queue = host_client_port(cluster->host, error);
         up = cluster->client_queue != NULL;

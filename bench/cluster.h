@@ -16,6 +16,7 @@
 
 #include "bench/carrier.h"
 #include "bench/options.h"
+#include "bench/signers.h"
 #include "dataplane/node/host.h"
 
 #include <pthread.h>
@@ -37,9 +38,9 @@ struct cluster {
     uint64_t dead_cycles[ROOM_COUNT]; /* of killed nodes, up to their end */
 };
 
-/* with_edges: each node listens for RESP on loopback. */
+/* with_edges: each node listens for RESP on loopback. signers: only they may ask; NULL: everybody. */
 bool cluster_start(struct cluster *cluster, const struct load_options *options, bool with_edges,
-                   char error[CARRIER_ERROR_MAX]);
+                   const struct signers *signers, char error[CARRIER_ERROR_MAX]);
 void cluster_stop(struct cluster *cluster);
 
 /* One slice of the main thread's work for the cluster. */

@@ -208,7 +208,7 @@ int cmd_demo(int argc, char **argv)
     if (!oplog_create(&demo.oplog, APPEND_CLIENTS, (uint32_t)options_operations_max(&appends)))
         return cmd_complain(EX_OSERR, "no memory to record operations");
     calibrate(NULL, &demo.calibration);
-    if (!cluster_start(&demo.cluster, &demo.load, true, demo.error))
+    if (!cluster_start(&demo.cluster, &demo.load, true, NULL, demo.error))
         return cmd_complain(EX_OSERR, demo.error);
     print_opening(&demo);
     int status = show_cluster(&demo);

@@ -20,6 +20,7 @@ struct load_run {
     struct cluster cluster;
     struct target target;
     struct oplog oplog;
+    struct signers *signers;
     FILE *history;
     char error[CARRIER_ERROR_MAX];
 };
@@ -34,7 +35,8 @@ static bool preloads(const struct load_options *options)
            (options->history == NULL || options->target != NULL);
 }
 
-static struct load_plan plan_of(const struct load_options *options, struct oplog *oplog)
+static struct load_plan plan_of(const struct load_options *options, struct signers *signers,
+                                struct oplog *oplog)
 {
     return (struct load_plan){
         .workload = options->workload,
@@ -49,6 +51,7 @@ static struct load_plan plan_of(const struct load_options *options, struct oplog
         .warm_up_ns = OPTIONS_WARM_UP_NS,
         .measure_ns = (uint64_t)(options->seconds * 1e9),
         .seed = machine_random(),
+        .signers = signers,
         .oplog = oplog->record == NULL ? NULL : oplog,
     };
 }
@@ -124,7 +127,7 @@ static int write_out(struct load_run *run, const struct report *report, int stat
 static int load_cluster(struct load_run *run)
 {
     struct load_options *options = &run->options;
-    struct load_plan plan = plan_of(options, &run->oplog);
+    struct load_plan plan = plan_of(options, run->signers, &run->oplog);
     struct run outcome;
     if (!cluster_await_leaders(&run->cluster, CMD_ELECTION_LIMIT_NS))
         return cmd_complain(EX_TEMPFAIL,
@@ -148,7 +151,8 @@ static int load_cluster(struct load_run *run)
 static int embedded(struct load_run *run)
 {
     const struct load_options *options = &run->options;
-    if (!cluster_start(&run->cluster, options, options->workload == WORKLOAD_APPEND, run->error))
+    if (!cluster_start(&run->cluster, options, options->workload == WORKLOAD_APPEND, run->signers,
+                       run->error))
         return cmd_complain(EX_OSERR, run->error);
     int status = load_cluster(run);
     cluster_stop(&run->cluster);
@@ -178,7 +182,7 @@ static int judge_target(const struct load_run *run, const struct load_result *re
 
 static int load_target(struct load_run *run)
 {
-    struct load_plan plan = plan_of(&run->options, &run->oplog);
+    struct load_plan plan = plan_of(&run->options, run->signers, &run->oplog);
     struct load *load = load_create(&plan, &run->target.carrier, run->error);
     if (load == NULL)
         return cmd_complain(EX_OSERR, run->error);
@@ -222,9 +226,12 @@ int cmd_load(int argc, char **argv)
     if ((options->workload == WORKLOAD_APPEND || options->history != NULL) &&
         !oplog_create(&run.oplog, options->clients, oplog_capacity(options)))
         return cmd_complain(EX_OSERR, "no memory to record operations");
+    if (options->clients_sign && (run.signers = signers_create(options->clients)) == NULL)
+        return cmd_complain(EX_OSERR, "no memory for the clients' keys");
     calibrate(options->data, &run.calibration);
     int status = options->target == NULL ? embedded(&run) : targeted(&run);
     oplog_destroy(&run.oplog);
+    signers_destroy(run.signers);
     if (run.history != NULL && fclose(run.history) != 0)
         status = cmd_complain(EX_OSERR, "the history could not be written");
     return status;

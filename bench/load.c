@@ -119,6 +119,8 @@ static void receive_frame(struct load *load, const struct frame *frame)
     if (wire_frame_decode(frame->data, frame->bytes, &header) != WIRE_OK)
         return;
     load->result.heard = true;
+    if (header.cluster != 0)
+        load->cluster = header.cluster;
     while (wire_message_next(frame->data, frame->bytes, &offset, &view) == WIRE_OK &&
            view.kind != 0) {
         if (view.kind == WIRE_REPLY || view.kind == WIRE_FRAGMENT)
@@ -176,6 +178,10 @@ static void measure_servers(struct load *load)
     spent->server_cpu_ns = after.server_cpu_ns - load->before.server_cpu_ns;
     for (uint32_t room = 0; room < ROOM_COUNT; room++)
         spent->room_cycles[room] = after.room_cycles[room] - load->before.room_cycles[room];
+    for (uint32_t i = 0; i < LANE_BATCH_SIZES; i++) /* a killed node takes its own with it */
+        spent->verify_batches[i] = after.verify_batches[i] > load->before.verify_batches[i]
+                                       ? after.verify_batches[i] - load->before.verify_batches[i]
+                                       : 0;
 }
 
 static void begin_drain(struct load *load)

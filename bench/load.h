@@ -33,6 +33,7 @@
 #include "bench/histogram.h"
 #include "bench/oplog.h"
 #include "bench/options.h"
+#include "bench/signers.h"
 
 #define LOAD_PRELOAD_LIMIT_NS UINT64_C(5000000000)
 #define LOAD_KILLED_GROUP     0 /* whose leader dies; other groups may have another */
@@ -50,7 +51,8 @@ struct load_plan {
     uint64_t warm_up_ns;
     uint64_t measure_ns;
     uint64_t seed;
-    struct oplog *oplog; /* NULL: values all alike, nothing recorded */
+    struct signers *signers; /* NULL: nobody signs; lent */
+    struct oplog *oplog;     /* NULL: values all alike, nothing recorded */
 };
 
 struct load_result {

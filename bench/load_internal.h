@@ -67,6 +67,7 @@ struct load {
     uint64_t done;        /* ... and well               */
     uint64_t done_before; /* the current second */
     uint64_t frames;
+    uint64_t cluster; /* as its frames say; 0: not heard yet */
 
     uint64_t frames_before;
     uint64_t cpu_before_ns;

@@ -5,6 +5,7 @@
 #include "dataplane/edge/keyslot.h"
 #include "numa/base/assert.h"
 #include "numa/base/layout.h"
+#include "protocols/wire/signed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,11 +153,13 @@ static void flush(struct load *load, uint32_t *sent)
     *sent = load->filled;
 }
 
-/* An empty frame to fill at tx[filled]; false: the pool has none now. */
-static bool empty_frame(struct load *load, uint32_t *sent)
+/* An empty frame for a client to fill at tx[filled]; false: the pool has none now. */
+static bool empty_frame(struct load *load, uint32_t session, uint32_t *sent)
 {
     if (load->filled < load->taken)
         return true;
+    if (load->plan.signers != NULL)
+        signers_sign(load->plan.signers, session);
     flush(load, sent);
     load->filled = 0;
     *sent = 0;
@@ -167,25 +170,32 @@ static bool empty_frame(struct load *load, uint32_t *sent)
 uint32_t load_send(struct load *load)
 {
     struct carrier *carrier = load->carrier;
+    struct signers *signers = load->plan.signers;
     uint32_t sent = load->filled; /* what lies before went out in an earlier turn */
     uint32_t count = 0;
     for (uint32_t i = 0; i < load->plan.sessions; i++) {
         struct session *session = &load->session[i];
         if (client_wake_ns(session->machine) > load->now_ns)
             continue; /* nothing to say, or pausing */
-        while (empty_frame(load, &sent)) {
+        while (empty_frame(load, i, &sent)) {
             struct frame *frame = &load->tx[load->filled];
             uint16_t target;
             uint32_t capacity = min_u32(frame->capacity, carrier->payload_max);
+            if (signers != NULL)
+                capacity -= WIRE_SIGNED_BYTES;
             if (!client_emit(session->machine, frame->data, capacity, load->now_ns, &frame->bytes,
                              &target))
                 break;
             ENSURE(target >= 1 && target <= carrier->server_count);
             frame->peer = carrier->endpoint[target - 1][session->group];
+            if (signers != NULL)
+                signers_add(signers, i, load->cluster, frame);
             load->filled++;
             load->frames++;
             count++;
         }
+        if (signers != NULL)
+            signers_sign(signers, i);
     }
     flush(load, &sent);
     return count;

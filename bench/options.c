@@ -5,6 +5,7 @@
 #include "bench/target.h"
 #include "protocols/wire/fragment.h"
 
+#include <string.h>
 #include <sysexits.h>
 
 /* NOLINTBEGIN(concurrency-mt-unsafe): options are read before there is a second thread */
@@ -66,7 +67,8 @@ static const struct argp_option load_table[] = {
     {"rate", KEY_RATE, "R", 0,
      "Open loop: R operations per second in all, latency from the intended send time", 2},
     {"seconds", KEY_SECONDS, "S", 0, "Length of the measured interval (5)", 2},
-    {"client-auth", KEY_CLIENT_AUTH, "KIND", 0, "none", 2},
+    {"client-auth", KEY_CLIENT_AUTH, "KIND", 0,
+     "none; or signature: a key per client, frames signed in batches as they leave", 2},
     {"fault", KEY_FAULT, "KIND", 0, "none, or leader-kill at half time", 2},
     {"target", KEY_TARGET, "ADDRESS", 0,
      "Instead of an embedded cluster a running one, at HOST:PORT of every node's consensus port, "
@@ -205,7 +207,7 @@ static error_t cluster_option(int key, char *text, struct argp_state *state)
 
 static error_t load_option(int key, char *text, struct argp_state *state)
 {
-    static const char *const absent_auth[] = {"mac", "signature", NULL};
+    static const char *const absent_auth[] = {"mac", NULL};
     struct load_parse *parse = state->input;
     struct load_options *options = parse->options;
     switch (key) {
@@ -239,7 +241,9 @@ static error_t load_option(int key, char *text, struct argp_state *state)
         options->seconds = option_seconds(state, text);
         return 0;
     case KEY_CLIENT_AUTH:
-        option_only_choice(state, "client-auth", text, "none", absent_auth);
+        options->clients_sign = strcmp(text, "signature") == 0;
+        if (!options->clients_sign)
+            option_only_choice(state, "client-auth", text, "none", absent_auth);
         return 0;
     case KEY_FAULT:
         options->leader_kill = option_one_of_two(state, "fault", text, "none", "leader-kill");

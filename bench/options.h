@@ -41,6 +41,7 @@ struct load_options {
     uint64_t election_timeout_ns; /* lower bound; the upper one is twice this */
     enum workload workload;
     bool leader_kill;
+    bool clients_sign;
     bool json;
     const char *target;  /* addresses, checked; NULL: an embedded cluster */
     const char *data;    /* directory of the disk calibration; NULL: the default */

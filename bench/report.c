@@ -108,7 +108,8 @@ static json_t *setting_json(const struct report *report)
     put_whole(object, "clients", options->clients);
     put_real(object, "seconds", options->seconds);
     put_text(object, "durability", ours ? "volatile" : NULL);
-    put_text(object, "client_auth", "none");
+    put_text(object, "client_auth", options->clients_sign ? "signature" : "none");
+    put_text(object, "client_signing", options->clients_sign ? "in batches" : NULL);
     put_known(object, "cores", ours, report->cores);
     put_whole(object, "keys", options->keys);
     put_whole(object, "lanes", options->lanes);
@@ -137,8 +138,8 @@ static json_t *rooms_json(const struct report *report)
 {
     json_t *object = json_object();
     for (uint32_t room = 0; room < ROOM_COUNT; room++) {
-        /* verify is a room without furniture so far */
-        if (!report->result->servers_seen || room == ROOM_VERIFY) {
+        bool walked = room != ROOM_VERIFY || report->options->clients_sign;
+        if (!report->result->servers_seen || !walked) {
             put(object, room_names[room], json_null());
             continue;
         }
@@ -149,6 +150,18 @@ static json_t *rooms_json(const struct report *report)
         put(object, room_names[room], figures);
     }
     return object;
+}
+
+/* How many batches of 2^i to 2^(i+1) - 1 signatures there were; null where nobody signs. */
+static json_t *batches_json(const struct report *report)
+{
+    if (!report->options->clients_sign || !report->result->servers_seen)
+        return json_null();
+    json_t *batches = json_array();
+    for (uint32_t i = 0; i < LANE_BATCH_SIZES; i++)
+        (void)json_array_append_new(
+            batches, json_integer((json_int_t)report->result->servers.verify_batches[i]));
+    return batches;
 }
 
 static json_t *calibration_json(const struct calibration *calibration)
@@ -196,6 +209,7 @@ static void put_figures(json_t *object, const struct report *report)
              cpu_seconds_per_million(result, result->client_cpu_ns));
     put_known(object, "failover_ns", result->failover_ns != 0, result->failover_ns);
     put(object, "rooms", rooms_json(report));
+    put(object, "verify_batches", batches_json(report));
     put(object, "appends", appends_json(report->appends));
     put(object, "replicas_agree",
         report->replicas_compared ? json_boolean(report->replicas_agree) : json_null());

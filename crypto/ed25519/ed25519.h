@@ -83,6 +83,13 @@ enum ed25519_refusal {
 };
 const char *ed25519_refusal_sentence(enum ed25519_refusal refusal);
 
+/* Whether signatures by this key can be good at all: ED25519_ADDED, or NONCANONICAL, SMALL_ORDER,
+ * NO_POINT. */
+CHECK_RESULT enum ed25519_refusal ed25519_key_judge(const uint8_t key[ED25519_KEY_BYTES]);
+
+/* A new pair, of the system's randomness. */
+void ed25519_generate(uint8_t key[ED25519_KEY_BYTES], uint8_t secret[ED25519_SECRET_BYTES]);
+
 struct ed25519_keyset;
 
 /* The widest window with which `capacity` tables take at most `budget_bytes`, and one of them is built in less than

@@ -192,20 +192,26 @@ uint32_t ed25519_keyset_find(const struct ed25519_keyset *keyset,
     return look_up(keyset, key, &building);
 }
 
-static enum ed25519_refusal judge(const struct ed25519_keyset *keyset, const uint8_t *key,
-                                  uint32_t *slot)
+enum ed25519_refusal ed25519_key_judge(const uint8_t key[ED25519_KEY_BYTES])
 {
     struct point point;
-    bool building;
     if (!canonical(key))
         return ED25519_NONCANONICAL;
     if (ed25519_small_order(key))
         return ED25519_SMALL_ORDER;
+    return ed25519_point_decompress(&point, key) ? ED25519_ADDED : ED25519_NO_POINT;
+}
+
+static enum ed25519_refusal judge(const struct ed25519_keyset *keyset, const uint8_t *key,
+                                  uint32_t *slot)
+{
+    bool building;
     *slot = look_up(keyset, key, &building);
     if (*slot != ED25519_SLOT_NONE || building)
         return ED25519_KNOWN;
-    if (!ed25519_point_decompress(&point, key))
-        return ED25519_NO_POINT;
+    enum ed25519_refusal refusal = ed25519_key_judge(key);
+    if (refusal != ED25519_ADDED)
+        return refusal;
     for (uint32_t i = 0; i < keyset->capacity; i++) {
         if (state_of(keyset, i) == ED25519_SLOT_FREE) {
             *slot = i;

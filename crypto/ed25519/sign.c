@@ -40,6 +40,12 @@ void ed25519_signer_init(struct ed25519_signer *signer, const uint8_t secret[ED2
     sodium_memzero(wide, sizeof wide);
 }
 
+void ed25519_generate(uint8_t key[ED25519_KEY_BYTES], uint8_t secret[ED25519_SECRET_BYTES])
+{
+    ENSURE(sodium_init() >= 0);
+    (void)crypto_sign_keypair(key, secret);
+}
+
 void ed25519_signer_fini(struct ed25519_signer *signer)
 {
     sodium_memzero(signer, sizeof *signer);

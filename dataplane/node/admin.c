@@ -137,10 +137,13 @@ static json_t *status_json(struct node *node)
     device_counters_json(node, counters);
     char line[PORT_REPORT_LINE_MAX];
     node_port_line(node, line);
-    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "id", node->config.id,
-                     "incarnation", hex(node->incarnation), "cluster", hex(node->cluster_shown),
-                     "durability", storage_durability(node->lane[0].storage), "port", line,
-                     "agreed", agreed_json(node), "groups", groups, "counters", counters);
+    json_t *status =
+        json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "id", node->config.id, "incarnation",
+                  hex(node->incarnation), "cluster", hex(node->cluster_shown), "durability",
+                  storage_durability(node->lane[0].storage), "port", line, "agreed",
+                  agreed_json(node), "groups", groups, "counters", counters);
+    node_verify_report(node, status);
+    return status;
 }
 
 static json_t *members_json(struct node *node)

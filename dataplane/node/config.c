@@ -1,5 +1,6 @@
 #include "dataplane/node/config.h"
 
+#include "dataplane/node/clients.h"
 #include "dataplane/port/open.h"
 
 #include <errno.h>
@@ -157,6 +158,29 @@ static bool set_listen(struct node_file *file, const char *text)
     return !file->node.resp || config_endpoint(text, &file->node.resp_ip, &file->node.resp_port);
 }
 
+static bool set_sign(struct node_file *file, const char *text)
+{
+    return set_bool(text, &file->node.clients.sign);
+}
+
+static bool set_client_keys(struct node_file *file, const char *text)
+{
+    return copy_text(text, file->client_keys, sizeof file->client_keys);
+}
+
+static bool set_client_tables(struct node_file *file, const char *text)
+{
+    uint64_t tables;
+    bool good = config_whole(text, 1, 65536, &tables);
+    file->node.clients.tables = (uint32_t)tables;
+    return good;
+}
+
+static bool set_table_memory(struct node_file *file, const char *text)
+{
+    return config_size_bytes(text, &file->node.clients.table_bytes);
+}
+
 static bool set_cores(struct node_file *file, const char *text)
 {
     uint64_t cores;
@@ -222,6 +246,10 @@ static const struct key keys[] = {
     {"state", "keys", set_keys, "a number, without a unit"},
     {"state", "bytes", set_bytes, "a size with its unit, such as 512MiB"},
     {"state", "session_ttl", set_session_ttl, "a duration with its unit, such as 60s"},
+    {"clients", "sign", set_sign, "yes or no"},
+    {"clients", "keys", set_client_keys, "a path of a list of public keys"},
+    {"clients", "tables", set_client_tables, "a number from 1 to 65536"},
+    {"clients", "table_memory", set_table_memory, "a size with its unit, such as 64MiB"},
     {"resp", "listen", set_listen, "address:port, or off"},
     {"host", "cores", set_cores, "a number from 1 to 16"},
     {"host", "idle", set_idle, "yield, spin or sleep"},
@@ -333,6 +361,8 @@ static const char *inconsistent(const struct node_file *file, char fault[HOST_ER
     const struct node_config *node = &file->node;
     if (!node_config_check(node, fault))
         return fault;
+    if (file->client_keys[0] != '\0' && !node->clients.sign)
+        return "[clients] keys are listed, but sign is no: nobody would be asked for a signature";
     for (uint32_t i = 0; i < node->member_count; i++)
         if (node->member[i] == node->id)
             return node->ip == node->member_ip[i] && node->udp_port == node->member_port[i]
@@ -356,6 +386,13 @@ bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR
             (void)snprintf(where, sizeof where, ":%d", line);
         (void)snprintf(error, HOST_ERROR_MAX, "%.64s%s: %.160s", path, where, why);
         return false;
+    }
+    if (file->client_keys[0] != '\0') {
+        struct clients_list list;
+        if (!clients_load(file->client_keys, &list, error))
+            return false;
+        file->node.clients.key = (const uint8_t(*)[ED25519_KEY_BYTES])list.key;
+        file->node.clients.key_count = list.count;
     }
     file->host.lanes = file->node.lane_count;
     file->host.groups = file->node.group_count;

@@ -13,6 +13,7 @@
  *              lease_reads = yes
  *   [storage]  durability = volatile    log = 64MiB
  *   [state]    keys = 1048576    bytes = 512MiB       session_ttl = 60s
+ *   [clients]  sign = no         keys = FILE          tables = 128     table_memory = 64MiB
  *   [resp]     listen = 127.0.0.1:6379  (or: off)
  *   [host]     cores = 1   idle = yield|spin|sleep   huge = auto|none|required  pci = no  eal = ...
  *
@@ -44,6 +45,7 @@ struct node_file {
     uint32_t host_said_count;
     bool member_list; /* members = ... was there, or member.ID = ...: not both */
     bool member_keys;
+    char client_keys[256]; /* path; the list is node.clients.key, for the life of the process */
 };
 
 /* False: `error` names the file, the line and what is wrong. */

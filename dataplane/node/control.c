@@ -111,6 +111,8 @@ void node_control(struct node *node)
     for (uint32_t i = 0; i < node->config.lane_count; i++)
         while (lane_next_hello(node->lane[i].lane, &from, &hello))
             changed |= heed_hello(node, from, &hello);
+    for (uint32_t i = 0; i < node->config.lane_count; i++)
+        (void)lane_build_table(node->lane[i].lane);
     if (changed)
         node_publish(node);
 }

@@ -193,6 +193,7 @@ void host_stop(struct host *host)
         (void)port_close(host->client_port[i]);
     if (host->wire != NULL)
         port_wire_destroy(host->wire);
+    memory_release(host->base_region.memory, host->base_region.bytes);
     port_eal_stop();
     topology_fini(&host->topology);
     free(host);

@@ -48,6 +48,16 @@ struct host_config {
     uint32_t vdev_count;
 };
 
+/* Who may ask over the network; the edge's clients may always. */
+struct node_clients {
+    bool sign; /* false: everybody may, and no signature is looked at */
+    const uint8_t (
+        *key)[ED25519_KEY_BYTES]; /* ascending, each fit for signatures; outlives the node */
+    uint32_t key_count;           /* 0: whoever signs may ask */
+    uint32_t tables;              /* keys that have one, per lane */
+    uint64_t table_bytes; /* what the tables of a lane may take: decides how wide they are */
+};
+
 struct node_config {
     uint16_t id; /* 1 ... */
     uint16_t lane_count;
@@ -68,6 +78,7 @@ struct node_config {
     uint64_t log_bytes;
     struct state_config state;
     bool lease_reads;
+    struct node_clients clients;
     uint32_t gateway_ip;
     const char *capture_path; /* pcap of the port, NULL: none */
     bool resp;                /* has a RESP edge                              */

@@ -9,6 +9,7 @@
 #include "numa/base/bits.h"
 #include "numa/memory.h"
 
+#include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -88,7 +89,9 @@ struct host {
     struct node *node[HOST_NODES_MAX];
     uint32_t node_count;
     clockid_t control_clock;
-    uint64_t gone_cpu_ns; /* of edges that were killed */
+    uint64_t gone_cpu_ns;      /* of edges that were killed */
+    struct ed25519_base *base; /* for those nodes whose clients sign; NULL: none yet */
+    struct region base_region;
     bool running;
 };
 
@@ -107,6 +110,9 @@ bool node_mtu_check(const char *port, uint32_t granted, char *error);
 /* leave.c: how many groups it asks its lanes to hand over, and how many the node leads */
 uint32_t node_hand_over(struct node *, uint16_t to);
 uint32_t node_led_count(const struct node *);
+/* verify.c: what lanes need to know of clients. False: error. */
+bool node_verify_furnish(struct node *, struct lane_clients *clients, char *error);
+void node_verify_report(const struct node *, json_t *status);
 /* control.c */
 void node_publish(struct node *);
 bool node_bind(struct node *, uint64_t cluster, const uint16_t *ids, const uint64_t *incarnations,

@@ -86,8 +86,12 @@ static bool make_lane(struct node *node, uint32_t i, char *error)
     uint32_t payload = port_payload_max(port_queue_of(node->port, i));
     size_t duct_bytes = round_up(duct_footprint(DUCT_FRAMES, payload), CACHE_LINE_BYTES);
     size_t storage_bytes = round_up(storage_volatile_footprint(), CACHE_LINE_BYTES);
+    struct lane_clients clients;
+    if (!node_verify_furnish(node, &clients, error))
+        return false;
     lane->storage = (void *)1; /* any: the footprint does not depend on it */
     config = lane_config_of(node, i);
+    config.clients = clients;
     size_t steady, lane_bytes = lane_footprint(&config, &steady);
     ENSURE(lane_bytes != 0); /* node_config_check and node_mtu_check have been asked */
     if (!reserve(node, &lane->region, duct_bytes + storage_bytes + lane_bytes,
@@ -102,6 +106,7 @@ static bool make_lane(struct node *node, uint32_t i, char *error)
     lane->duct = duct_init(memory, DUCT_FRAMES, payload);
     lane->storage = storage_volatile_init(memory + duct_bytes);
     config = lane_config_of(node, i);
+    config.clients = clients;
     lane->lane = lane_init(memory + duct_bytes + storage_bytes, &config);
     return true;
 }

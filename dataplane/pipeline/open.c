@@ -63,7 +63,8 @@ static enum welcome judge_client(struct lane *lane, const struct wire_signed *en
     uint64_t cluster = lane->look[ROOM_OPEN]->view->cluster;
     if (cluster != 0 && envelope->cluster != cluster) {
         count_event(lane, LANE_FOREIGN_CLUSTER);
-        return IGNORED;
+        /* Who names none does not know ours yet; the answer bears it. */
+        return envelope->cluster == 0 ? UNWELCOME : IGNORED;
     }
     if (!is_listed(&lane->config.clients, envelope->key)) {
         count_event(lane, LANE_CLIENT_UNLISTED);

@@ -57,6 +57,11 @@ holds 'what is not measured' '[.failover_ns, .appends, .rate, .target] == [null,
 holds 'an honest run' '.errors == 0 and .replicas_agree and .preloaded and .durability == "volatile" and
   (.placement | test("load generator")) and (.flags | test("-O"))'
 
+echo "clients that sign"
+expect 0 "$bench" load --client-auth signature --window 16 --seconds 0.3 --clients 3 --keys 500 --json
+holds 'signatures' '.client_auth == "signature" and .client_signing == "in batches" and .errors == 0 and .replicas_agree'
+holds 'the verify room' '.rooms.verify.cycles_per_op > 0 and (.verify_batches | add > 0)'
+
 echo "a mixed open loop, and the death of the leader"
 expect 0 "$bench" load --reads 50 --keys 20 --rate 5000 --seconds 1 --clients 2 --fault leader-kill \
   --history "$folder/history" --json

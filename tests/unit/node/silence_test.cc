@@ -37,7 +37,7 @@ class Silence : public ::testing::Test
 
 TEST_F(Silence, OfPollingCoresUnderLoadAndFailover)
 {
-    ASSERT_TRUE(cluster_start(&cluster_, &options_, false, error_)) << error_;
+    ASSERT_TRUE(cluster_start(&cluster_, &options_, false, nullptr, error_)) << error_;
     ASSERT_TRUE(cluster_await_leaders(&cluster_, 30000000000)) << "no leader";
     load_plan plan = {};
     plan.workload = WORKLOAD_SET;

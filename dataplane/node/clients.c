@@ -1,0 +1,99 @@
+#include "dataplane/node/clients.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_DIGITS (2 * ED25519_KEY_BYTES)
+#define LINE_BYTES 512u
+
+static bool hex_digit(char digit, uint8_t *value)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = digit == '\0' ? NULL : strchr(digits, digit);
+    *value = (uint8_t)(at == NULL ? 0 : (at - digits) % 16);
+    return at != NULL;
+}
+
+/* NULL: a key; otherwise what is wrong with it. */
+static const char *parse_key(const char *text, uint8_t key[ED25519_KEY_BYTES])
+{
+    for (uint32_t i = 0; i < ED25519_KEY_BYTES; i++) {
+        uint8_t high, low;
+        if (!hex_digit(text[2 * i], &high) || !hex_digit(text[2 * i + 1], &low))
+            return "wants 64 hexadecimal digits";
+        key[i] = (uint8_t)(high << 4 | low);
+    }
+    if (strchr(" \t\r\n", text[KEY_DIGITS]) == NULL)
+        return "wants 64 hexadecimal digits";
+    enum ed25519_refusal refusal = ed25519_key_judge(key);
+    return refusal == ED25519_ADDED ? NULL : ed25519_refusal_sentence(refusal);
+}
+
+static const char *add_line(struct clients_list *list, uint32_t *capacity, const char *line)
+{
+    if (line[strspn(line, " \t\r\n")] == '\0' || line[0] == '#')
+        return NULL;
+    if (list->count == CLIENTS_KEYS_MAX)
+        return "too many keys";
+    if (list->count == *capacity) {
+        *capacity = *capacity == 0 ? 64 : 2 * *capacity;
+        void *more = realloc(list->key, (size_t)*capacity * ED25519_KEY_BYTES);
+        if (more == NULL)
+            return "out of memory";
+        list->key = more;
+    }
+    const char *wrong = parse_key(line, list->key[list->count]);
+    list->count += wrong == NULL;
+    return wrong;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return memcmp(a, b, ED25519_KEY_BYTES);
+}
+
+static bool has_twins(const struct clients_list *list)
+{
+    for (uint32_t i = 1; i < list->count; i++)
+        if (memcmp(list->key[i - 1], list->key[i], ED25519_KEY_BYTES) == 0)
+            return true;
+    return false;
+}
+
+/* NULL: it has been read. */
+static const char *read_lines(FILE *file, struct clients_list *list, uint32_t *number)
+{
+    char line[LINE_BYTES];
+    uint32_t capacity = 0;
+    for (*number = 1; fgets(line, sizeof line, file) != NULL; (*number)++) {
+        const char *wrong = add_line(list, &capacity, line);
+        if (wrong != NULL)
+            return wrong;
+    }
+    if (ferror(file) != 0)
+        return "can not be read";
+    if (list->count == 0)
+        return "there is no key; leave out [clients] keys to let everybody ask who signs";
+    qsort(list->key, list->count, ED25519_KEY_BYTES, compare_keys);
+    return has_twins(list) ? "a key is there twice" : NULL;
+}
+
+bool clients_load(const char *path, struct clients_list *list, char error[HOST_ERROR_MAX])
+{
+    uint32_t number;
+    *list = (struct clients_list){0};
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        (void)snprintf(error, HOST_ERROR_MAX, "%.100s: %.100s", path, strerror(errno));
+        return false;
+    }
+    const char *wrong = read_lines(file, list, &number);
+    (void)fclose(file);
+    if (wrong == NULL)
+        return true;
+    (void)snprintf(error, HOST_ERROR_MAX, "%.100s:%u: %.120s", path, number, wrong);
+    free(list->key);
+    *list = (struct clients_list){0};
+    return false;
+}

@@ -1,0 +1,85 @@
+/* verify.c: what the verify rooms of a node's lanes are given, and what they have seen. */
+#include "dataplane/node/internal.h"
+
+#define BASE_WINDOW 12u /* 4.1 MiB, for all nodes of the process */
+
+static bool make_base(struct host *host, char *error)
+{
+    struct region *region = &host->base_region;
+    if (host->base != NULL)
+        return true;
+    region->bytes = ed25519_base_footprint(BASE_WINDOW);
+    region->memory = memory_reserve(region->bytes, 0, &host->topology, NULL);
+    if (region->memory == NULL || !memory_populate(region->memory, region->bytes)) {
+        (void)snprintf(error, HOST_ERROR_MAX, "%zu MiB for tables of signatures are not to be had",
+                       region->bytes >> 20);
+        return false;
+    }
+    host->base = ed25519_base_init(region->memory, BASE_WINDOW, ed25519_backend_best());
+    return true;
+}
+
+bool node_verify_furnish(struct node *node, struct lane_clients *clients, char *error)
+{
+    const struct node_clients *config = &node->config.clients;
+    *clients = (struct lane_clients){0};
+    if (!config->sign)
+        return true;
+    uint32_t tables = config->tables;
+    if (config->key_count != 0)
+        tables = min_u32(tables, config->key_count);
+    uint32_t window = ed25519_keyset_window(ed25519_backend_best(), tables, config->table_bytes);
+    if (window == 0) {
+        (void)snprintf(error, HOST_ERROR_MAX,
+                       "[clients] %u tables do not fit into table_memory: they want %zu KiB each",
+                       tables, ed25519_table_bytes(ED25519_WINDOW_MIN) >> 10);
+        return false;
+    }
+    if (!make_base(node->host, error))
+        return false;
+    *clients = (struct lane_clients){
+        .base = node->host->base,
+        .tables = tables,
+        .window = window,
+        .key = config->key,
+        .key_count = config->key_count,
+    };
+    return true;
+}
+
+static void hex(const uint8_t *bytes, uint32_t count, char *text)
+{
+    for (uint32_t i = 0; i < count; i++)
+        (void)snprintf(text + (size_t)2 * i, 3, "%02x", bytes[i]);
+}
+
+static json_t *report_json(const struct lane_verify_report *report)
+{
+    json_t *batches = json_array();
+    for (uint32_t i = 0; i < LANE_BATCH_SIZES; i++)
+        (void)json_array_append_new(batches, json_integer((json_int_t)report->batches[i]));
+    json_t *bad = json_null();
+    if (report->bad_peer.ip != 0) {
+        char key[2 * ED25519_KEY_BYTES + 1], peer[32];
+        uint32_t ip = report->bad_peer.ip;
+        hex(report->bad_key, ED25519_KEY_BYTES, key);
+        (void)snprintf(peer, sizeof peer, "%u.%u.%u.%u:%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255,
+                       ip & 255, (unsigned)report->bad_peer.port);
+        bad = json_pack("{s:s,s:s}", "from", peer, "claims", key);
+    }
+    return json_pack("{s:o,s:I,s:I,s:o}", "batches", batches, "without_table",
+                     (json_int_t)report->without_table, "evicted", (json_int_t)report->evicted,
+                     "last_bad", bad);
+}
+
+void node_verify_report(const struct node *node, json_t *status)
+{
+    json_t *lanes = json_array();
+    for (uint32_t i = 0; i < node->config.lane_count; i++) {
+        struct lane_verify_report report;
+        lane_verify_report(node->lane[i].lane, &report);
+        if (report.on)
+            (void)json_array_append_new(lanes, report_json(&report));
+    }
+    (void)json_object_set_new(status, "verify", lanes);
+}

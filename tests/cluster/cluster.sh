@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# cluster.sh N [--driver af_packet|af_xdp] [-- COMMAND ...]
+# cluster.sh N [--driver af_packet|af_xdp] [--with FILE] [-- COMMAND ...]
 #
-# N real quorated processes, each in a network namespace of its own. dp0 carries the consensus port and has no kernel
+# N real quorated processes, with the lines of FILE in their configurations, each in a network namespace of its own. dp0 carries the consensus port and has no kernel
 # address; mg0 carries RESP. Both hang on bridges in one more namespace, in which COMMAND runs. Without COMMAND the
 # cluster stays up until interrupted. Everything is taken down on any exit; nothing outside these namespaces is
 # touched.
@@ -15,7 +15,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=${QUORATE_BUILD:-$here/../../build}
 
 usage() {
-    echo "usage: ./dev cluster N [--driver af_packet|af_xdp] [-- COMMAND ...]" >&2
+    echo "usage: ./dev cluster N [--driver af_packet|af_xdp] [--with FILE] [-- COMMAND ...]" >&2
     exit 64
 }
 
@@ -23,10 +23,15 @@ usage() {
 count=$1
 shift
 driver=af_packet
+with=/dev/null
 while [[ $# -gt 0 ]]; do
     case $1 in
     --driver)
         driver=${2:-}
+        shift 2 || usage
+        ;;
+    --with)
+        with=${2:-}
         shift 2 || usage
         ;;
     --)
@@ -155,6 +160,7 @@ bytes = 128MiB
 listen = 10.78.0.$i:6379
 [host]
 idle = sleep
+$(<"$with")
 INI
 done
 

@@ -28,8 +28,10 @@ fi
 log=$(mktemp "/tmp/quorate-cluster-$name-XXXXXX")
 trap 'rm -f "$log"' EXIT
 status=0
+with=/dev/null
+[[ ! -f $here/$name.ini ]] || with=$here/$name.ini
 timeout --kill-after=20 "$TEST_SECONDS" \
-    "$here/cluster.sh" 3 --driver "$driver" -- "$here/$name.sh" >"$log" 2>&1 || status=$?
+    "$here/cluster.sh" 3 --driver "$driver" --with "$with" -- "$here/$name.sh" >"$log" 2>&1 || status=$?
 cat "$log"
 [[ $status -ne 124 && $status -ne 137 ]] || echo "cluster: FAILED: not done after $TEST_SECONDS seconds"
 exit "$status"

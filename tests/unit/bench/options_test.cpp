@@ -170,7 +170,7 @@ TEST(OptionsDeathTest, LoadRefusals)
         {{"--durability", "fsync"}, 69, "--durability fsync is not available"},
         {{"--durability", "hope"}, 64, "does not know 'hope'"},
         {{"--client-auth", "mac"}, 69, "--client-auth mac is not available"},
-        {{"--client-auth", "signature"}, 69, "--client-auth signature is not available"},
+        {{"--client-auth", "token"}, 64, "--client-auth does not know 'token'"},
         {{"--target", "10.0.0.1"}, 64, "HOST:PORT"},
         {{"--target", "10.0.0.1:7700,"}, 64, "HOST:PORT"},
         {{"--target", "10.0.0.1:7700", "--fault", "leader-kill"}, 64, "--fault kills a node"},

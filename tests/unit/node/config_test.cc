@@ -84,6 +84,65 @@ TEST(Config, FillsInDefaultsAndTakesWhatIsGiven)
     EXPECT_EQ(load(std::string(good) + "[resp]\nlisten = 0.0.0.0:6379\n").file.node.resp_ip, 0u);
 }
 
+// Three keys of RFC 8032, section 7.1; they ascend as the third, the second, the first.
+const std::string first = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+const std::string second = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c";
+const std::string third = "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025";
+
+Loaded load_clients(const std::string &list, const std::string &sign = "yes")
+{
+    char path[] = "/tmp/quorate-clients-XXXXXX";
+    int fd = mkstemp(path);
+    EXPECT_EQ(write(fd, list.data(), list.size()), static_cast<ssize_t>(list.size()));
+    close(fd);
+    Loaded loaded =
+        load(std::string(good) + "[clients]\nsign = " + sign + "\nkeys = " + path + "\n");
+    unlink(path);
+    return loaded;
+}
+
+TEST(Config, ReadsTheListOfClients)
+{
+    Loaded loaded =
+        load_clients("# ours\n" + first + " alice\n\n" + second + "\n" + third + "\tbob\n");
+    ASSERT_TRUE(loaded.accepted) << loaded.error;
+    const struct node_clients &clients = loaded.file.node.clients;
+    EXPECT_TRUE(clients.sign);
+    ASSERT_EQ(clients.key_count, 3u);
+    EXPECT_EQ(clients.key[0][0], 0x3d);
+    EXPECT_EQ(clients.key[1][0], 0xd7);
+    EXPECT_EQ(clients.key[2][0], 0xfc);
+}
+
+TEST(Config, RefusesListsOfClientsByLine)
+{
+    const struct {
+        std::string list;
+        const char *says;
+    } wrong[] = {
+        {"", "there is no key"},
+        {"# nobody\n", "there is no key"},
+        {first + "\nab\n", ":2: wants 64 hexadecimal digits"},
+        {first.substr(1) + "g\n", "wants 64 hexadecimal digits"},
+        {first + "0\n", "wants 64 hexadecimal digits"},
+        {std::string(64, '0') + "\n", "small order"},
+        {"02" + std::string(62, '0') + "\n", "no point of the curve"},
+        {std::string(64, 'f') + "\n", "not below p"},
+        {first + "\n" + second + "\n" + first + "\n", "a key is there twice"},
+    };
+    for (const auto &each : wrong) {
+        Loaded loaded = load_clients(each.list);
+        EXPECT_FALSE(loaded.accepted) << each.says;
+        EXPECT_NE(loaded.error.find(each.says), std::string::npos) << loaded.error;
+    }
+    Loaded loaded = load_clients(first + "\n", "no");
+    EXPECT_FALSE(loaded.accepted);
+    EXPECT_NE(loaded.error.find("sign is no"), std::string::npos) << loaded.error;
+    loaded = load(std::string(good) + "[clients]\nsign = yes\nkeys = /nowhere/at/all\n");
+    EXPECT_FALSE(loaded.accepted);
+    EXPECT_NE(loaded.error.find("/nowhere/at/all: No such file"), std::string::npos);
+}
+
 TEST(Config, RefusesByNameAndLine)
 {
     const struct {

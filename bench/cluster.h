@@ -38,7 +38,8 @@ struct cluster {
     uint64_t dead_cycles[ROOM_COUNT]; /* of killed nodes, up to their end */
 };
 
-/* with_edges: each node listens for RESP on loopback. signers: only they may ask; NULL: everybody. */
+/* with_edges: each node listens for RESP on loopback. signers: only they may ask; NULL:
+ * everybody. */
 bool cluster_start(struct cluster *cluster, const struct load_options *options, bool with_edges,
                    const struct signers *signers, char error[CARRIER_ERROR_MAX]);
 void cluster_stop(struct cluster *cluster);

@@ -200,6 +200,9 @@ struct ed25519_sign_job {
     uint8_t *signature; /* written, ED25519_SIGNATURE_BYTES; apart from every message */
 };
 
+/* One alone, by libsodium's parts: for those who sign seldom and want no tables. */
+void ed25519_sign(const struct ed25519_signer *signer, const struct ed25519_sign_job *job);
+
 void ed25519_batch_sign(const struct ed25519_base *base, const struct ed25519_signer *signer,
                         const struct ed25519_sign_job *jobs, uint32_t count);
 void ed25519_batch_sign_by(enum ed25519_backend backend, const struct ed25519_base *base,

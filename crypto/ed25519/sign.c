@@ -67,7 +67,7 @@ static void hash_scalar(uint8_t out[32], const uint8_t *head, size_t head_bytes,
 }
 
 /* One signature, by libsodium's parts: S = r + h a (RFC 8032, 5.1.6). */
-static void sign_alone(const struct ed25519_signer *signer, const struct ed25519_sign_job *job)
+void ed25519_sign(const struct ed25519_signer *signer, const struct ed25519_sign_job *job)
 {
     uint8_t r[32], h[32], head[64];
     hash_scalar(r, signer->prefix, sizeof signer->prefix, job);
@@ -95,7 +95,7 @@ void ed25519_batch_sign_by(enum ed25519_backend backend, const struct ed25519_ba
         return;
     }
     for (uint32_t i = 0; i < count; i++)
-        sign_alone(signer, &jobs[i]);
+        ed25519_sign(signer, &jobs[i]);
 }
 
 void ed25519_batch_sign(const struct ed25519_base *base, const struct ed25519_signer *signer,

@@ -1,5 +1,6 @@
 #include "dataplane/client/internal.h"
 #include "numa/base/assert.h"
+#include "protocols/wire/signed.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -29,7 +30,8 @@ static enum quorate_status status_of_done(const struct wire_result *result)
     }
 }
 
-static enum quorate_status status_of(const struct client_completion *completion)
+static enum quorate_status status_of(const struct quorate *handle,
+                                     const struct client_completion *completion)
 {
     switch (completion->outcome) {
     case CLIENT_DONE:
@@ -39,7 +41,12 @@ static enum quorate_status status_of(const struct client_completion *completion)
     case CLIENT_GONE:
         return QUORATE_GONE;
     default:
-        return completion->result.status == WIRE_DONE ? QUORATE_REFUSED : QUORATE_BAD_COMMAND;
+        if (completion->result.status != WIRE_DONE &&
+            completion->result.status != WIRE_UNAUTHORIZED)
+            return QUORATE_BAD_COMMAND;
+        /* A write waits for a session that nobody opens for it, and never hears why itself. */
+        return client_counters(handle->machine)[CLIENT_UNAUTHORIZED] != 0 ? QUORATE_UNAUTHORIZED
+                                                                          : QUORATE_REFUSED;
     }
 }
 
@@ -51,7 +58,7 @@ static void finish(struct quorate *handle, uint32_t count)
         struct finished *finished = &handle->finished[handle->finished_count++];
         *finished = (struct finished){
             .result = {.tag = completion->cookie,
-                       .status = status_of(completion),
+                       .status = status_of(handle, completion),
                        .integer = completion->result.integer},
         };
         uint32_t bytes = completion->result.value_bytes;
@@ -68,12 +75,26 @@ static void finish(struct quorate *handle, uint32_t count)
     }
 }
 
+static void sign(struct quorate *handle, uint32_t *bytes)
+{
+    struct ed25519_sign_job job;
+    struct wire_signed made;
+    wire_wrap_signed(handle->payload, bytes, QUORATE_FRAME_BYTES, handle->cluster,
+                     handle->signer.key, &job.signature, &made);
+    job.message = made.covered;
+    job.message_bytes = made.covered_bytes;
+    ed25519_sign(&handle->signer, &job);
+}
+
 static void send_all(struct quorate *handle, uint64_t now_ns)
 {
-    uint32_t bytes;
+    uint32_t bytes, capacity = QUORATE_FRAME_BYTES;
     uint16_t target;
-    while (client_emit(handle->machine, handle->payload, QUORATE_FRAME_BYTES, now_ns, &bytes,
-                       &target)) {
+    if (handle->signs)
+        capacity -= WIRE_SIGNED_BYTES;
+    while (client_emit(handle->machine, handle->payload, capacity, now_ns, &bytes, &target)) {
+        if (handle->signs)
+            sign(handle, &bytes);
         const struct sockaddr_in *to = &handle->endpoint[target];
         /* What the kernel does not take is lost like any datagram, and sent again like any. */
         (void)sendto(handle->socket, handle->payload, bytes, MSG_DONTWAIT,
@@ -112,6 +133,8 @@ static void receive_all(struct quorate *handle, uint64_t now_ns)
         uint32_t offset = WIRE_FRAME_BYTES;
         if (got < 0 || wire_frame_decode(handle->payload, (uint32_t)got, &frame) != WIRE_OK)
             continue;
+        if (handle->cluster == 0)
+            handle->cluster = frame.cluster;
         while (wire_message_next(handle->payload, (uint32_t)got, &offset, &view) == WIRE_OK &&
                view.kind != 0)
             take_message(handle, &view, now_ns);

@@ -1,8 +1,10 @@
 /* example.c: a program that uses a cluster. quorate_client_example A.B.C.D:PORT..., the UDP
- * endpoints of all members. */
+ * endpoints of all members. QUORATE_SECRET in the environment: the file of a secret key, to sign
+ * with. */
 #include "dataplane/client/quorate_client.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
 
 #define COUNTERS 100u
@@ -60,8 +62,18 @@ int main(int words, char **word)
         (void)fprintf(stderr, "usage: quorate_client_example A.B.C.D:PORT...\n");
         return EX_USAGE;
     }
+    uint8_t secret[QUORATE_SECRET_BYTES];
+    struct quorate_options options = {0};
+    const char *path = getenv("QUORATE_SECRET"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    if (path != NULL) {
+        if (!quorate_secret_load(path, secret)) {
+            perror(path);
+            return EX_NOINPUT;
+        }
+        options.secret = secret;
+    }
     struct quorate *handle =
-        quorate_open((const char *const *)(word + 1), (uint32_t)(words - 1), NULL, error);
+        quorate_open((const char *const *)(word + 1), (uint32_t)(words - 1), &options, error);
     if (handle == NULL) {
         (void)fprintf(stderr, "%s\n", error);
         return EX_USAGE;

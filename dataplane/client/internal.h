@@ -9,6 +9,7 @@
 #ifndef DATAPLANE_CLIENT_INTERNAL_H
 #define DATAPLANE_CLIENT_INTERNAL_H
 
+#include "crypto/ed25519/ed25519.h"
 #include "dataplane/client/quorate_client.h"
 #include "protocols/client/client.h"
 
@@ -25,6 +26,9 @@ struct quorate {
     client *machine;
     void *memory;
     int socket;
+    bool signs;
+    struct ed25519_signer signer;
+    uint64_t cluster; /* that signatures are for; 0: an answer will tell */
     uint32_t endpoint_count;
     struct sockaddr_in endpoint[QUORATE_ENDPOINTS_MAX];
     uint32_t finished_count;

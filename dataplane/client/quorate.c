@@ -3,6 +3,7 @@
 #include "numa/base/bits.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,26 @@ static bool parse_endpoint(const char *text, struct sockaddr_in *endpoint)
     return inet_pton(AF_INET, address, &endpoint->sin_addr) == 1;
 }
 
+bool quorate_secret_load(const char *path, uint8_t secret[QUORATE_SECRET_BYTES])
+{
+    char text[2 * QUORATE_SECRET_BYTES + 1];
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    bool good = fread(text, 1, sizeof text, file) == sizeof text && text[sizeof text - 1] == '\n';
+    (void)fclose(file);
+    for (size_t i = 0; good && i < QUORATE_SECRET_BYTES; i++) {
+        unsigned byte;
+        good = isxdigit((unsigned char)text[2 * i]) && isxdigit((unsigned char)text[2 * i + 1]) &&
+               sscanf(text + 2 * i, "%2x", &byte) == 1;
+        secret[i] = good ? (uint8_t)byte : 0;
+    }
+    explicit_bzero(text, sizeof text);
+    if (!good)
+        errno = EINVAL;
+    return good;
+}
+
 static bool fill_config(const struct quorate_options *options, uint32_t count,
                         struct client_config *config)
 {
@@ -114,6 +135,10 @@ static const char *build(struct quorate *handle, const struct quorate_options *o
     handle->socket = open_socket();
     if (handle->socket < 0)
         return "no UDP socket could be opened";
+    handle->cluster = options->cluster;
+    handle->signs = options->secret != NULL;
+    if (handle->signs)
+        ed25519_signer_init(&handle->signer, options->secret);
     handle->machine = client_init(handle->memory, &config, quorate_carrier_now_ns());
     return NULL;
 }
@@ -155,5 +180,6 @@ void quorate_close(struct quorate *handle)
     if (handle->socket >= 0)
         close(handle->socket);
     free(handle->memory);
+    ed25519_signer_fini(&handle->signer);
     free(handle);
 }

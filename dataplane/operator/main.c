@@ -22,6 +22,7 @@ static const char doc[] =
     "  bootstrap              makes one cluster of all endpoints\n"
     "  move-leader            the endpoints' nodes hand over what they lead\n"
     "  plan                   which room runs on which core\n"
+    "  keygen FILE            a client's key: the secret goes to FILE, the public key is printed\n"
     "\n"
     "Reads and writes go through the first endpoint that can serve them. Before "
     "an argument that begins with a minus, write --. Exit status: 0; 64 usage; 65 the answer is no "
@@ -80,12 +81,12 @@ static const struct verb verbs[] = {
     {"bootstrap", NULL, 1, operator_bootstrap},
     {"move-leader", NULL, 1, operator_move_leader},
     {"plan", NULL, 1, operator_plan},
+    {"keygen", NULL, 0, operator_keygen},
     {"member", "add", 0, NULL},
     {"member", "remove", 0, NULL},
     {"member", "promote", 0, NULL},
     {"snapshot", NULL, 0, NULL},
     {"watch", NULL, 0, NULL},
-    {"keygen", NULL, 0, NULL},
     {"top", NULL, 0, NULL},
 };
 

@@ -52,7 +52,7 @@ __attribute__((format(printf, 2, 3))) void operator_complain(const char *subject
 bool operator_endpoints(struct operator_options *options, const char *list);
 
 operator_verb operator_status, operator_members, operator_key, operator_ping, operator_bootstrap,
-    operator_move_leader, operator_plan;
+    operator_move_leader, operator_plan, operator_keygen;
 
 /* Asks one endpoint for JSON of a type; NULL: said why on standard error. */
 json_t *operator_ask_json(const struct operator_options *options, const char *endpoint,

@@ -1,6 +1,10 @@
 /* What the verbs ask, print and leave with. */
 #include "tests/unit/operator/operator_fixture.hpp"
 
+#include <sys/stat.h>
+
+#include <filesystem>
+
 namespace
 {
 
@@ -44,7 +48,7 @@ TEST(Operator, UsageErrorsAreSixtyFour)
 
 TEST(Operator, WhatIsNotInThisVersionIsSaid)
 {
-    for (const char *verb : {"snapshot save x", "watch k", "keygen", "top", "member add 4",
+    for (const char *verb : {"snapshot save x", "watch k", "top", "member add 4",
                              "member remove 4", "member promote 4"}) {
         Result result = quorate(verb);
         EXPECT_EQ(result.code, 69) << verb;
@@ -247,6 +251,30 @@ TEST(Operator, MembersAndPing)
     EXPECT_EQ(ping.code, 0);
     EXPECT_NE(ping.output.find("no answer"), std::string::npos);
     EXPECT_NE(ping.output.find(" us\n"), std::string::npos);
+}
+
+/* ---- keygen ---------------------------------------------------------------------------------- */
+
+TEST(Operator, KeygenMakesAPairAndOverwritesNothing)
+{
+    char folder[] = "/tmp/quorate-keygen-XXXXXX";
+    ASSERT_NE(mkdtemp(folder), nullptr);
+    std::string path = std::string(folder) + "/secret";
+    Result made = quorate("keygen " + path);
+    EXPECT_EQ(made.code, 0) << made.errors;
+    ASSERT_EQ(made.output.size(), 65u);
+    struct stat status = {};
+    ASSERT_EQ(stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0600u);
+    std::ifstream file(path);
+    std::string secret;
+    std::getline(file, secret);
+    EXPECT_EQ(secret.size(), 128u);
+    EXPECT_EQ(secret.substr(64), made.output.substr(0, 64)) << "it ends with the public key";
+    EXPECT_EQ(quorate("keygen " + path).code, 73);
+    EXPECT_EQ(quorate("keygen").code, 64);
+    EXPECT_NE(quorate("keygen " + path + "2").output, made.output);
+    std::filesystem::remove_all(folder);
 }
 
 /* ---- plan ------------------------------------------------------------------------------------ */

@@ -60,12 +60,14 @@ IFMA_TARGET static void multiply_base(struct ifma_point *sum, const uint64_t *si
     for (uint32_t l = 0; l < IFMA_LANES; l++)
         from[l] = (const uint8_t *)&r[l];
     ifma_gather(scalar, from, 0);
-    ifma_point_neutral(sum);
     for (uint32_t i = 0; i < SIGN_WINDOWS; i++) {
         struct ifma_entry entry;
         __m512i digit = ifma_digit(scalar, SIGN_WINDOW, i, false, &minus);
         select_entry(&entry, sign_table + i * (size_t)(3 * FIELD_LIMBS) * SIGN_ROW, digit, minus);
-        ifma_point_add_entry(sum, &entry, minus);
+        if (i == 0)
+            ifma_point_begin(sum, &entry);
+        else
+            ifma_point_add_entry(sum, &entry, minus);
     }
 }
 
@@ -73,7 +75,7 @@ IFMA_TARGET static void multiply_base(struct ifma_point *sum, const uint64_t *si
 static void make_r(struct stretch *stretch, uint32_t group, const struct ed25519_signer *signer,
                    const struct ed25519_sign_job *jobs, uint32_t count)
 {
-    struct lanes_text text[IFMA_LANES];
+    struct lanes_text text[IFMA_LANES] = {0};
     for (uint32_t l = 0; l < count; l++)
         text[l] =
             (struct lanes_text){{signer->prefix, NULL}, jobs[l].message, jobs[l].message_bytes};
@@ -93,7 +95,7 @@ IFMA_TARGET static void finish_group(struct stretch *stretch, uint32_t group,
                                      const struct ed25519_sign_job *jobs, uint32_t count,
                                      const struct ifma_field *inverse)
 {
-    struct lanes_text text[IFMA_LANES];
+    struct lanes_text text[IFMA_LANES] = {0};
     uint64_t encoded[SCALAR_WORDS][IFMA_LANES];
     __m512i x[4], y[4];
     ifma_point_affine(x, y, &stretch->sum[group], inverse);

@@ -50,7 +50,8 @@ IFMA_TARGET static void write_block(struct builder *builder)
     for (uint32_t i = 0; i < BLOCK; i++) {
         builder->sum[i] = builder->step_sum;
         builder->before[i] = product;
-        ifma_product(&product, &product, &builder->step_sum.z);
+        ifma_carry(&builder->sum[i].z, &builder->step_sum.z);
+        ifma_product(&product, &product, &builder->sum[i].z);
         ifma_point_add_entry(&builder->step_sum, &builder->step, 0);
     }
     ed25519_ifma_invert(&all, &product, true);
@@ -85,8 +86,7 @@ IFMA_TARGET static void build_windows(uint8_t *table, uint32_t window, uint32_t 
         most = most > builder.left[l] ? most : builder.left[l];
     }
     ifma_entry_load(&builder.step, from, 0);
-    ifma_point_neutral(&builder.step_sum);
-    ifma_point_add_entry(&builder.step_sum, &builder.step, 0);
+    ifma_point_begin(&builder.step_sum, &builder.step);
     for (uint32_t done = 0; done < most; done += BLOCK)
         write_block(&builder);
 }

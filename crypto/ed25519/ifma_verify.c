@@ -110,14 +110,15 @@ IFMA_INLINE void prefetch_step(const uint8_t *const entry[IFMA_LANES])
 IFMA_TARGET static void add_steps(struct ifma_point *out, struct steps *steps)
 {
     struct ifma_point sum;
+    struct ifma_entry entry;
     for (uint32_t i = 0; i < AHEAD; i++) {
         memcpy((void *)steps->entry[steps->count + i], (const void *)steps->entry[steps->count - 1],
                sizeof steps->entry[0]);
         prefetch_step(steps->entry[i]);
     }
-    ifma_point_neutral(&sum);
-    for (uint32_t i = 0; i < steps->count; i++) {
-        struct ifma_entry entry;
+    ifma_entry_load(&entry, steps->entry[0], steps->minus[0]);
+    ifma_point_begin(&sum, &entry);
+    for (uint32_t i = 1; i < steps->count; i++) {
         prefetch_step(steps->entry[i + AHEAD]);
         ifma_entry_load(&entry, steps->entry[i], steps->minus[i]);
         ifma_point_add_entry(&sum, &entry, steps->minus[i]);

@@ -129,6 +129,7 @@ static Number expected(probe_operation operation, const Some &a, const Some &b)
 {
     switch (operation) {
     case PROBE_MULTIPLY:
+    case PROBE_MULTIPLY_LIFTED:
         return times(value(a), value(b));
     case PROBE_SQUARE:
         return times(value(a), value(a));
@@ -225,6 +226,7 @@ TEST(Lanes, IfmaAtItsBounds)
         GTEST_SKIP() << "skipped: this CPU has no AVX-512 IFMA";
     const uint64_t factor = UINT64_C(1) << 52, column = UINT64_C(1) << 61;
     drive_ifma(PROBE_MULTIPLY, factor, factor);
+    drive_ifma(PROBE_MULTIPLY_LIFTED, factor, factor);
     drive_ifma(PROBE_ADD, column, column);
     drive_ifma(PROBE_SUBTRACT, column, column - 1024 * 19);
     drive_ifma(PROBE_CARRY, UINT64_C(1) << 63, 4);

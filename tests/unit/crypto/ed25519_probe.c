@@ -51,6 +51,9 @@ static IFMA_TARGET void ifma_lanes(enum probe_operation operation, uint8_t out[P
     case PROBE_MULTIPLY:
         ifma_multiply(&result, &left, &right);
         break;
+    case PROBE_MULTIPLY_LIFTED:
+        ifma_multiply_lifted(&result, &left, &right, IFMA_LIFT);
+        break;
     case PROBE_ADD:
         ifma_sum(&result, &left, &right);
         break;

@@ -14,6 +14,7 @@
 
 enum probe_operation {
     PROBE_MULTIPLY,
+    PROBE_MULTIPLY_LIFTED, /* IFMA alone */
     PROBE_SQUARE,
     PROBE_ADD,
     PROBE_SUBTRACT,

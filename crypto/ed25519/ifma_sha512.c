@@ -1,4 +1,4 @@
-#include "crypto/ed25519/ifma_field.h"
+#include "crypto/ed25519/ifma_scalar.h"
 #include "crypto/ed25519/lanes.h"
 #include "crypto/ed25519/sha512.h"
 
@@ -134,11 +134,11 @@ IFMA_INLINE void compress(__m512i state[8], __m512i w[16])
         state[i] = _mm512_add_epi64(state[i], s[i]);
 }
 
-IFMA_TARGET void ed25519_ifma_sha512(uint64_t digest[][8], const struct lanes_text *text,
-                                     uint32_t count)
+/* The digests' words, little-endian, each row one word of all lanes. */
+IFMA_TARGET static void hash(__m512i state[8], const struct lanes_text *text, uint32_t count)
 {
     struct lane lane[IFMA_LANES];
-    __m512i state[8], w[16];
+    __m512i w[16];
     uint64_t blocks = 0;
     for (uint32_t l = 0; l < IFMA_LANES; l++) { /* lanes beyond `count` repeat the first */
         const struct lanes_text *from = &text[l < count ? l : 0];
@@ -164,7 +164,27 @@ IFMA_TARGET void ed25519_ifma_sha512(uint64_t digest[][8], const struct lanes_te
     }
     for (int i = 0; i < 8; i++)
         state[i] = swap_bytes(state[i]);
+}
+
+IFMA_TARGET void ed25519_ifma_sha512(uint64_t digest[][8], const struct lanes_text *text,
+                                     uint32_t count)
+{
+    __m512i state[8];
+    hash(state, text, count);
     transpose(state);
     for (uint32_t l = 0; l < count; l++)
         _mm512_storeu_si512(digest[l], state[l]);
+}
+
+IFMA_TARGET void ed25519_ifma_hash_scalar(struct scalar *out, const struct lanes_text *text,
+                                          uint32_t count)
+{
+    __m512i state[8], word[8];
+    hash(state, text, count);
+    ifma_scalar_reduce(word, state);
+    for (int i = SCALAR_WORDS; i < 8; i++)
+        word[i] = _mm512_setzero_si512();
+    transpose(word);
+    for (uint32_t l = 0; l < count; l++)
+        _mm256_storeu_si256((void *)out[l].word, _mm512_castsi512_si256(word[l]));
 }

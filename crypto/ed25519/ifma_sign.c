@@ -16,7 +16,7 @@ struct stretch {
     struct scalar r[STRETCH];
     struct ifma_point sum[GROUPS];
     struct ifma_field z2[GROUPS], before[GROUPS];
-    uint64_t digest[IFMA_LANES][8];
+    struct scalar h[IFMA_LANES];
 };
 
 IFMA_INLINE __m512i select_limb(const uint64_t *row, __m512i index, __mmask8 upper, __mmask8 some)
@@ -79,14 +79,8 @@ static void make_r(struct stretch *stretch, uint32_t group, const struct ed25519
     for (uint32_t l = 0; l < count; l++)
         text[l] =
             (struct lanes_text){{signer->prefix, NULL}, jobs[l].message, jobs[l].message_bytes};
-    ed25519_ifma_sha512(stretch->digest, text, count);
-    for (uint32_t l = 0; l < IFMA_LANES; l++) {
-        struct scalar *r = &stretch->r[group * IFMA_LANES + l];
-        if (l < count)
-            ed25519_scalar_reduce(r, stretch->digest[l]);
-        else
-            memset(r, 0, sizeof *r);
-    }
+    memset(&stretch->r[group * IFMA_LANES], 0, IFMA_LANES * sizeof stretch->r[0]);
+    ed25519_ifma_hash_scalar(&stretch->r[group * IFMA_LANES], text, count);
 }
 
 /* Writes R, which is public from here on, then S = h a + r with h = SHA-512(R A M) mod L. */
@@ -108,12 +102,11 @@ IFMA_TARGET static void finish_group(struct stretch *stretch, uint32_t group,
         text[l] = (struct lanes_text){
             {jobs[l].signature, signer->key}, jobs[l].message, jobs[l].message_bytes};
     }
-    ed25519_ifma_sha512(stretch->digest, text, count);
+    ed25519_ifma_hash_scalar(stretch->h, text, count);
     for (uint32_t l = 0; l < count; l++) {
-        struct scalar h;
-        ed25519_scalar_reduce(&h, stretch->digest[l]);
-        ed25519_scalar_multiply_add(&h, &h, a, &stretch->r[group * IFMA_LANES + l]);
-        ed25519_scalar_store(jobs[l].signature + 32, &h);
+        struct scalar *h = &stretch->h[l];
+        ed25519_scalar_multiply_add(h, h, a, &stretch->r[group * IFMA_LANES + l]);
+        ed25519_scalar_store(jobs[l].signature + 32, h);
     }
     sodium_memzero(x, sizeof x);
 }

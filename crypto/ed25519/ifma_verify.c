@@ -27,7 +27,6 @@ struct group {
 IFMA_INLINE void hash_lanes(struct work *work, uint32_t first, uint32_t count)
 {
     struct lanes_text text[IFMA_LANES];
-    uint64_t digest[IFMA_LANES][8];
     if (count == 1) {
         ed25519_work_hash(work, first);
         return;
@@ -37,9 +36,7 @@ IFMA_INLINE void hash_lanes(struct work *work, uint32_t first, uint32_t count)
         text[l] = (struct lanes_text){
             {job->signature, work->key[first + l]}, job->message, job->message_bytes};
     }
-    ed25519_ifma_sha512(digest, text, count);
-    for (uint32_t l = 0; l < count; l++)
-        ed25519_scalar_reduce(&work->h[first + l], digest[l]);
+    ed25519_ifma_hash_scalar(&work->h[first], text, count);
 }
 
 /* ---- digits ------------------------------------------------------------------------------------ */

@@ -7,7 +7,7 @@
 #ifndef CRYPTO_ED25519_LANES_H
 #define CRYPTO_ED25519_LANES_H
 
-#include "numa/base/types.h"
+#include "crypto/ed25519/scalar.h"
 
 struct lanes_text {
     const uint8_t *head[2]; /* 32 bytes each; the second may be NULL */
@@ -17,5 +17,8 @@ struct lanes_text {
 
 /* SHA-512 of `count` texts, 1 to 8; the digests as eight little-endian words. */
 void ed25519_ifma_sha512(uint64_t digest[][8], const struct lanes_text *text, uint32_t count);
+
+/* The same modulo L. */
+void ed25519_ifma_hash_scalar(struct scalar *out, const struct lanes_text *text, uint32_t count);
 
 #endif

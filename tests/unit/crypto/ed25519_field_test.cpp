@@ -369,6 +369,62 @@ TEST(Scalar, ReducesAsLibsodium)
     }
 }
 
+using Wide = uint64_t[8];
+
+/* Runs of ones and zeros, to make carries. */
+static void any_wide(Wide &wide, random_state &chance)
+{
+    for (uint64_t &word : wide) {
+        uint64_t choice = random_next(&chance);
+        word = choice % 4 == 0 ? 0 : choice % 4 == 1 ? UINT64_MAX : random_next(&chance);
+    }
+}
+
+/* factor L 2^(64 at) + step, for a step of -1, 0 or 1. */
+static void multiple_of_order(Wide &wide, uint64_t factor, uint64_t at, uint64_t step)
+{
+    __extension__ typedef unsigned __int128 Double;
+    const uint64_t order[4] = {UINT64_C(0x5812631a5cf5d3ed), UINT64_C(0x14def9dea2f79cd6), 0,
+                               UINT64_C(1) << 60};
+    uint64_t carry = 0;
+    std::memset(wide, 0, sizeof wide);
+    for (uint64_t i = 0; i < 4; i++) {
+        Double sum = static_cast<Double>(order[i]) * factor + carry;
+        wide[at + i] = static_cast<uint64_t>(sum);
+        carry = static_cast<uint64_t>(sum >> 64);
+    }
+    wide[at + 4] = carry;
+    for (uint64_t i = 0; i < 8 && step != 0; i++) {
+        wide[i] += step;
+        bool on = step == 1 ? wide[i] == 0 : wide[i] == UINT64_MAX;
+        step = on ? step : 0;
+    }
+}
+
+TEST(Scalar, ReducesInLanes)
+{
+    if (!ed25519_backend_runs(ED25519_IFMA))
+        GTEST_SKIP() << "skipped: this CPU has no AVX-512 IFMA";
+    random_state chance;
+    random_init(&chance, 6);
+    for (uint64_t round = 0; round < 20000; round++) {
+        Wide wide[PROBE_LANES];
+        uint8_t ours[PROBE_LANES][32], theirs[32];
+        for (uint64_t lane = 0; lane < PROBE_LANES; lane++) {
+            if (lane % 2 == 1)
+                any_wide(wide[lane], chance);
+            else
+                multiple_of_order(wide[lane], round < 100 ? round : random_next(&chance), round % 4,
+                                  lane / 2 % 3 - 1);
+        }
+        probe_reduce_lanes(ours, wide);
+        for (uint64_t lane = 0; lane < PROBE_LANES; lane++) {
+            crypto_core_ed25519_scalar_reduce(theirs, reinterpret_cast<uint8_t *>(wide[lane]));
+            ASSERT_EQ(std::memcmp(ours[lane], theirs, 32), 0) << round << " lane " << lane;
+        }
+    }
+}
+
 /* ---- digits ------------------------------------------------------------------------------------ */
 
 using Scalar = std::array<uint8_t, 32>;

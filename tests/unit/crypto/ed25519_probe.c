@@ -1,7 +1,7 @@
 #include "tests/unit/crypto/ed25519_probe.h"
 
 #include "crypto/ed25519/avx2_field.h"
-#include "crypto/ed25519/ifma_field.h"
+#include "crypto/ed25519/ifma_scalar.h"
 #include "crypto/ed25519/lanes.h"
 #include "crypto/ed25519/table.h"
 #include "crypto/ed25519/work.h"
@@ -163,6 +163,29 @@ void probe_reduce(uint8_t out[32], const uint8_t wide[64])
     memcpy(words, wide, sizeof words);
     ed25519_scalar_reduce(&scalar, words);
     ed25519_scalar_store(out, &scalar);
+}
+
+static IFMA_TARGET void reduce_lanes(uint64_t words[4][PROBE_LANES],
+                                     const uint64_t wide[PROBE_LANES][8])
+{
+    __m512i row[8], word[4];
+    for (int i = 0; i < 8; i++)
+        row[i] = _mm512_set_epi64((int64_t)wide[7][i], (int64_t)wide[6][i], (int64_t)wide[5][i],
+                                  (int64_t)wide[4][i], (int64_t)wide[3][i], (int64_t)wide[2][i],
+                                  (int64_t)wide[1][i], (int64_t)wide[0][i]);
+    ifma_scalar_reduce(word, row);
+    for (int i = 0; i < 4; i++)
+        _mm512_storeu_si512(words[i], word[i]);
+}
+
+void probe_reduce_lanes(uint8_t out[PROBE_LANES][32], const uint64_t wide[PROBE_LANES][8])
+{
+    uint64_t words[4][PROBE_LANES];
+    reduce_lanes(words, wide);
+    for (uint32_t l = 0; l < PROBE_LANES; l++) {
+        for (uint32_t i = 0; i < 4; i++)
+            store_u64(out[l] + (size_t)8 * i, words[i][l]);
+    }
 }
 
 void probe_multiply_add(uint8_t out[32], const uint8_t a[32], const uint8_t b[32],

@@ -38,6 +38,7 @@ uint64_t probe_base_multiple(enum ed25519_backend backend, const struct ed25519_
                              const uint8_t *scalars, const uint8_t *encoded, uint32_t count);
 
 void probe_reduce(uint8_t out[32], const uint8_t wide[64]);
+void probe_reduce_lanes(uint8_t out[PROBE_LANES][32], const uint64_t wide[PROBE_LANES][8]);
 void probe_multiply_add(uint8_t out[32], const uint8_t a[32], const uint8_t b[32],
                         const uint8_t c[32]);
 

@@ -150,8 +150,18 @@ uint64_t probe_base_multiple(enum ed25519_backend backend, const struct ed25519_
         work.table[i] = table;
         ed25519_scalar_load(&work.s[i], scalars + (size_t)32 * i);
     }
-    uint64_t good =
-        backend == ED25519_IFMA ? ed25519_ifma_verify(&work) : ed25519_portable_verify(&work);
+    uint64_t good = 0;
+    switch (backend) {
+    case ED25519_IFMA:
+        good = ed25519_ifma_verify(&work);
+        break;
+    case ED25519_AVX2:
+        good = ed25519_avx2_verify(&work);
+        break;
+    case ED25519_PORTABLE:
+        good = ed25519_portable_verify(&work);
+        break;
+    }
     free(table);
     return good;
 }

@@ -220,6 +220,15 @@ TEST_F(Cache, FullOfTablesUnderConstructionItEvictsNobody)
     EXPECT_EQ(ed25519_cache_evicted(cache), 0u);
 }
 
+/* A key that is taken in was not refused. */
+TEST_F(Cache, EvictionsAreNoRefusals)
+{
+    for (uint32_t i = 0; i < capacity + 2; i++)
+        admit(i);
+    EXPECT_EQ(ed25519_cache_evicted(cache), 2u);
+    EXPECT_EQ(ed25519_keyset_refused(ed25519_cache_keyset(cache), ED25519_FULL), 0u);
+}
+
 TEST_F(Cache, FloodAgainstTwin)
 {
     std::vector<uint32_t> twin; /* the one seen last stands first */

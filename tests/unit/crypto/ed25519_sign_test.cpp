@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 #include <sodium.h>
+#include <ucontext.h>
 
 #include <algorithm>
+#include <functional>
 
 struct Signing {
     std::array<uint8_t, 64> secret;
@@ -82,4 +84,57 @@ TEST(Ed25519Sign, SignersAreWiped)
     const auto *bytes = reinterpret_cast<const uint8_t *>(&signing.signer);
     EXPECT_TRUE(
         std::all_of(bytes, bytes + sizeof signing.signer, [](uint8_t byte) { return byte == 0; }));
+}
+
+/* ---- what stays on the stack ------------------------------------------------------------------- */
+
+/* Runs a function on a stack of its own, and gives what it left there. */
+class Stack
+{
+  public:
+    explicit Stack(std::function<void()> function) : function_(std::move(function))
+    {
+        running = this;
+        getcontext(&inside_);
+        inside_.uc_stack.ss_sp = bytes_.data();
+        inside_.uc_stack.ss_size = bytes_.size();
+        inside_.uc_link = &outside_;
+        makecontext(
+            &inside_, [] { running->function_(); }, 0);
+        swapcontext(&outside_, &inside_);
+    }
+    bool holds(const uint8_t *secret, size_t bytes) const
+    {
+        return std::search(bytes_.begin(), bytes_.end(), secret, secret + bytes) != bytes_.end();
+    }
+
+  private:
+    static Stack *running;
+    std::function<void()> function_;
+    ucontext_t inside_, outside_;
+    std::vector<uint8_t> bytes_ = std::vector<uint8_t>(256 << 10, 0xa5);
+};
+
+Stack *Stack::running;
+
+TEST(Ed25519Sign, LeavesNoNonceOnTheStack)
+{
+    Region memory(ed25519_base_footprint(4));
+    const Signing signing(5);
+    const Bytes message(100, 7);
+    Bytes text(signing.signer.prefix, signing.signer.prefix + 32);
+    text.insert(text.end(), message.begin(), message.end());
+    std::array<uint8_t, 64> hash, signature;
+    Bytes32 r;
+    crypto_hash_sha512(hash.data(), text.data(), text.size());
+    crypto_core_ed25519_scalar_reduce(r.data(), hash.data());
+    for (ed25519_backend backend : backends()) {
+        const ed25519_base *base = ed25519_base_init(memory.memory.get(), 4, backend);
+        const ed25519_sign_job job = {message.data(), message.size(), signature.data()};
+        const Stack stack([&] { ed25519_batch_sign_by(backend, base, &signing.signer, &job, 1); });
+        const char *name = ed25519_backend_name(backend);
+        EXPECT_FALSE(stack.holds(r.data(), 32)) << name << ": a is (S - r) / h for who sees r";
+        EXPECT_FALSE(stack.holds(signing.signer.prefix, 32)) << name;
+        EXPECT_FALSE(stack.holds(signing.signer.scalar, 32)) << name;
+    }
 }

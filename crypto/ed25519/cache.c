@@ -148,6 +148,7 @@ enum ed25519_refusal ed25519_cache_choose(struct ed25519_cache *cache,
         evict_oldest(cache);
         refusal = keyset_choose(cache->keyset, key, slot);
     }
+    cache->keyset->refused[refusal]++;
     return refusal;
 }
 

@@ -15,8 +15,9 @@
  * crypto_sign_detached's bytes.
  *
  * Memory: the caller's regions (X_footprint bytes, aligned to a cache line), kept until the caller forgets the object;
- * nothing is allocated, and there is no fini: no object holds anything but its region, and public data. Jobs are read
- * during the call alone. A call uses up to 96 KiB of stack.
+ * nothing is allocated, and there is no fini: no object holds anything but its region, and public data. Jobs, and what
+ * they point to, are read during the call alone, some of it twice: nobody may write there meanwhile (two texts under
+ * one nonce would give the secret key away). A call uses up to 96 KiB of stack.
  * Threads: base: any number of readers. Keyset: one writer (add, retire, reclaim) beside any number of verifiers. A
  * slot's table does not change from add to reclaim; the writer calls reclaim once no verifier can hold the slot's
  * number any more (RCU: a grace period after the view without it was published). Cache: one thread, but for build. Signing: any.
@@ -44,8 +45,8 @@
 
 enum ed25519_backend {
     ED25519_PORTABLE = 0,
-    ED25519_AVX2, /* four lanes */
-    ED25519_IFMA, /* eight lanes: AVX-512 F, BW, DQ, VL, IFMA */
+    ED25519_AVX2, /* four lanes: also BMI2 */
+    ED25519_IFMA, /* eight lanes: AVX-512 F, BW, DQ, VL, IFMA; BMI2 */
 };
 #define ED25519_BACKENDS 3u
 

@@ -7,9 +7,8 @@
 
 #include <sodium.h>
 
-#define STRETCH     64u /* signatures that share an inversion */
-#define GROUPS      (STRETCH / IFMA_LANES)
-#define STACK_BYTES ((size_t)16 << 10) /* below a stretch: spilled registers of those it called */
+#define STRETCH 64u /* signatures that share an inversion */
+#define GROUPS  (STRETCH / IFMA_LANES)
 
 /* All of it is secret until R and S are out, and wiped. */
 struct stretch {
@@ -147,8 +146,8 @@ void ed25519_ifma_sign(const struct ed25519_base *base, const struct ed25519_sig
                        const struct ed25519_sign_job *jobs, uint32_t count)
 {
     struct stretch stretch;
-    for (uint32_t done = 0; done < count; done += STRETCH)
-        sign_stretch(&stretch, base, signer, jobs + done, min_u32(count - done, STRETCH));
+    for (size_t done = 0; done < count; done += STRETCH)
+        sign_stretch(&stretch, base, signer, jobs + done, min_u32(count - (uint32_t)done, STRETCH));
     sodium_memzero(&stretch, sizeof stretch);
-    sodium_stackzero(STACK_BYTES);
+    sodium_stackzero(SIGN_STACK_BYTES);
 }

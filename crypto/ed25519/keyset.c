@@ -131,7 +131,7 @@ uint32_t ed25519_keyset_window(enum ed25519_backend backend, uint32_t capacity, 
 {
     uint32_t widest = backend == ED25519_IFMA ? WINDOW_MAX_LANES : WINDOW_MAX_ALONE;
     for (uint32_t window = widest; window >= ED25519_WINDOW_MIN; window--) {
-        if (capacity <= budget_bytes / ed25519_table_bytes(window))
+        if (capacity != 0 && capacity <= budget_bytes / ed25519_table_bytes(window))
             return window;
     }
     return 0;
@@ -167,7 +167,7 @@ struct ed25519_keyset *ed25519_keyset_init(void *memory, const struct ed25519_ba
 
 static uint32_t state_of(const struct ed25519_keyset *keyset, uint32_t slot)
 {
-    return atomic_load_explicit(&keyset->slot[slot].state, memory_order_relaxed);
+    return atomic_load_explicit(&keyset->slot[slot].state, memory_order_acquire);
 }
 
 /* The key's live slot, or NONE; *building: it has a slot whose table is not there yet. */
@@ -226,7 +226,6 @@ enum ed25519_refusal keyset_choose(struct ed25519_keyset *keyset, const uint8_t 
 {
     *slot = ED25519_SLOT_NONE;
     enum ed25519_refusal refusal = judge(keyset, key, slot);
-    keyset->refused[refusal]++;
     if (refusal != ED25519_ADDED)
         return refusal;
     memcpy(keyset->slot[*slot].key, key, ED25519_KEY_BYTES);
@@ -249,6 +248,7 @@ enum ed25519_refusal ed25519_keyset_add(struct ed25519_keyset *keyset,
                                         const uint8_t key[ED25519_KEY_BYTES], uint32_t *slot)
 {
     enum ed25519_refusal refusal = keyset_choose(keyset, key, slot);
+    keyset->refused[refusal]++;
     if (refusal == ED25519_ADDED)
         keyset_build(keyset, *slot);
     return refusal;

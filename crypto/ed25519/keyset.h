@@ -46,7 +46,7 @@ static inline const uint8_t *keyset_table(const struct ed25519_keyset *keyset, u
 }
 
 /* Adding a key in two steps: judge it and take a slot; then, on whichever thread, build its table and
- * make it live. Refusals: as keyset_add; KNOWN, and no slot, if its table is being built. */
+ * make it live. Refusals: as keyset_add, but the caller counts them; KNOWN, and no slot, if its table is being built. */
 CHECK_RESULT enum ed25519_refusal keyset_choose(struct ed25519_keyset *keyset, const uint8_t *key,
                                                 uint32_t *slot);
 void keyset_build(struct ed25519_keyset *keyset, uint32_t slot);

@@ -38,6 +38,7 @@ void ed25519_signer_init(struct ed25519_signer *signer, const uint8_t secret[ED2
     memcpy(signer->key, secret + crypto_sign_SEEDBYTES, ED25519_KEY_BYTES);
     sodium_memzero(hash, sizeof hash);
     sodium_memzero(wide, sizeof wide);
+    sodium_stackzero(SIGN_STACK_BYTES);
 }
 
 void ed25519_generate(uint8_t key[ED25519_KEY_BYTES], uint8_t secret[ED25519_SECRET_BYTES])
@@ -66,8 +67,8 @@ static void hash_scalar(uint8_t out[32], const uint8_t *head, size_t head_bytes,
     sodium_memzero(&state, sizeof state);
 }
 
-/* One signature, by libsodium's parts: S = r + h a (RFC 8032, 5.1.6). */
-void ed25519_sign(const struct ed25519_signer *signer, const struct ed25519_sign_job *job)
+/* By libsodium's parts: S = r + h a (RFC 8032, 5.1.6). */
+static void sign_alone(const struct ed25519_signer *signer, const struct ed25519_sign_job *job)
 {
     uint8_t r[32], h[32], head[64];
     hash_scalar(r, signer->prefix, sizeof signer->prefix, job);
@@ -85,6 +86,12 @@ void ed25519_sign(const struct ed25519_signer *signer, const struct ed25519_sign
     sodium_memzero(h, sizeof h);
 }
 
+void ed25519_sign(const struct ed25519_signer *signer, const struct ed25519_sign_job *job)
+{
+    sign_alone(signer, job);
+    sodium_stackzero(SIGN_STACK_BYTES);
+}
+
 void ed25519_batch_sign_by(enum ed25519_backend backend, const struct ed25519_base *base,
                            const struct ed25519_signer *signer, const struct ed25519_sign_job *jobs,
                            uint32_t count)
@@ -95,7 +102,8 @@ void ed25519_batch_sign_by(enum ed25519_backend backend, const struct ed25519_ba
         return;
     }
     for (uint32_t i = 0; i < count; i++)
-        ed25519_sign(signer, &jobs[i]);
+        sign_alone(signer, &jobs[i]);
+    sodium_stackzero(SIGN_STACK_BYTES);
 }
 
 void ed25519_batch_sign(const struct ed25519_base *base, const struct ed25519_signer *signer,

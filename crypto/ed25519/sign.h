@@ -21,6 +21,10 @@
 #define SIGN_TABLE_WORDS ((size_t)SIGN_WINDOWS * 3 * FIELD_LIMBS * SIGN_ENTRIES)
 #define SIGN_TABLE_BYTES (SIGN_TABLE_WORDS * sizeof(uint64_t))
 
+/* What those who were called may have left below: spilled registers, and libsodium's copies. Wiped
+ * after each call that knew a secret. */
+#define SIGN_STACK_BYTES ((size_t)16 << 10)
+
 void ed25519_sign_table_build(uint64_t *sign_table, const struct point *base_point);
 
 void ed25519_ifma_sign(const struct ed25519_base *base, const struct ed25519_signer *signer,

@@ -30,12 +30,13 @@ static bool verify_alone(const struct ed25519_job *job, const uint8_t *key)
 static bool take(struct work *work, const struct ed25519_keyset *keyset,
                  const struct ed25519_job *job)
 {
+    const uint8_t *key = ed25519_keyset_key(keyset, job->slot);
     struct scalar *s = &work->s[work->count];
     ed25519_scalar_load(s, job->signature + 32);
     if (!ed25519_scalar_canonical(s) || ed25519_small_order(job->signature))
         return false;
     work->job[work->count] = job;
-    work->key[work->count] = ed25519_keyset_key(keyset, job->slot);
+    work->key[work->count] = key;
     work->table[work->count] = keyset_table(keyset, job->slot);
     work->count++;
     return true;

@@ -206,6 +206,7 @@ bool cluster_start(struct cluster *cluster, const struct load_options *options, 
     host_config_defaults(&config);
     config.replicas = options->replicas;
     config.lanes = options->lanes;
+    config.cuts = options->cuts;
     config.groups = options->groups;
     config.cores = options->cores;
     config.client_cores = 1;

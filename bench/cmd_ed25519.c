@@ -27,7 +27,8 @@
 #define OURS_PER_ROUND    1024u
 #define THEIRS_PER_ROUND  48u
 #define BASE_WINDOW       14u
-#define TABLES_MIB        44u /* of keys: 64 with that of B and the rest, where 31 keys have 10 bits, 100 have 8 */
+#define TABLES_MIB                                                                                 \
+    44u /* of keys: 64 with that of B and the rest, where 31 keys have 10 bits, 100 have 8 */
 
 struct options {
     uint32_t keys, batch, message_bytes, tables_mib;

@@ -3,6 +3,7 @@
 #include "bench/option.h"
 #include "bench/payload.h"
 #include "bench/target.h"
+#include "numa/placement.h"
 #include "protocols/wire/fragment.h"
 
 #include <string.h>
@@ -27,6 +28,7 @@ enum load_key {
     KEY_RATE,
     KEY_CORES,
     KEY_LANES,
+    KEY_SPLIT,
     KEY_GROUPS,
     KEY_KEYS,
     KEY_MTU,
@@ -48,6 +50,8 @@ static const struct argp_option load_table[] = {
     {"replicas", KEY_REPLICAS, "N", 0, "Nodes of the cluster, 1 to 7 (3)", 1},
     {"cores", KEY_CORES, "K", 0, "Polling cores of the servers (1)", 1},
     {"lanes", KEY_LANES, "N", 0, "Lanes of each node (1)", 1},
+    {"split", KEY_SPLIT, "ROOMS", 0,
+     "Rooms that begin a stage with a core of its own, such as verify,order (no)", 1},
     {"groups", KEY_GROUPS, "N", 0, "Raft groups of each node (1)", 1},
     {"mtu", KEY_MTU, "BYTES", 0, "Of the links between nodes (1500)", 1},
     {"heartbeat", KEY_HEARTBEAT, "DURATION", 0, "With its unit (20ms)", 1},
@@ -162,6 +166,11 @@ static error_t embedded_option(int key, char *text, struct argp_state *state)
     case KEY_CORES:
         parse->embedded = "cores";
         options->cores = option_small_number(state, "cores", text, 1, 16);
+        return 0;
+    case KEY_SPLIT:
+        parse->embedded = "split";
+        if (!placement_parse_cuts(text, &options->cuts))
+            argp_error(state, "--split wants 'no', or rooms such as verify,order, not '%s'", text);
         return 0;
     case KEY_HEARTBEAT:
         parse->embedded = "heartbeat";

@@ -31,6 +31,7 @@ struct load_options {
     uint32_t clients;
     uint32_t cores;
     uint32_t lanes;
+    uint32_t cuts; /* PLACEMENT_CUT(...) */
     uint32_t groups;
     uint32_t keys;
     uint32_t mtu;

@@ -16,6 +16,26 @@ const char *placement_room_name(enum placement_room room)
     return words[room];
 }
 
+bool placement_parse_cuts(const char *text, uint32_t *cuts)
+{
+    *cuts = 0;
+    if (strcmp(text, "no") == 0)
+        return true;
+    while (*text != '\0') {
+        size_t bytes = strcspn(text, ", ");
+        uint32_t room = 1; /* the first begins a stage anyway */
+        while (room < PLACEMENT_ROOM_COUNT &&
+               (strlen(placement_room_name((enum placement_room)room)) != bytes ||
+                strncmp(text, placement_room_name((enum placement_room)room), bytes) != 0))
+            room++;
+        if (room == PLACEMENT_ROOM_COUNT)
+            return false;
+        *cuts |= PLACEMENT_CUT(room);
+        text += bytes + strspn(text + bytes, ", ");
+    }
+    return *cuts != 0;
+}
+
 const char *placement_refusal_sentence(enum placement_refusal refusal)
 {
     static const char *const sentences[] = {

@@ -189,6 +189,12 @@ static bool set_cores(struct node_file *file, const char *text)
     return good;
 }
 
+static bool set_split(struct node_file *file, const char *text)
+{
+    file->split_given = true;
+    return placement_parse_cuts(text, &file->host.cuts);
+}
+
 static bool set_idle(struct node_file *file, const char *text)
 {
     static const char *const words[] = {"yield", "spin", "sleep", NULL};
@@ -252,6 +258,7 @@ static const struct key keys[] = {
     {"clients", "table_memory", set_table_memory, "a size with its unit, such as 64MiB"},
     {"resp", "listen", set_listen, "address:port, or off"},
     {"host", "cores", set_cores, "a number from 1 to 16"},
+    {"host", "split", set_split, "no, or rooms that begin a stage, such as verify,order"},
     {"host", "idle", set_idle, "yield, spin or sleep"},
     {"host", "huge", set_huge, "auto, none or required"},
     {"host", "pci", set_pci, "yes or no"},
@@ -394,6 +401,9 @@ bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR
         file->node.clients.key = (const uint8_t(*)[ED25519_KEY_BYTES])list.key;
         file->node.clients.key_count = list.count;
     }
+    /* Where clients sign, verification is what cores are wanted for first. */
+    if (file->node.clients.sign && !file->split_given)
+        file->host.cuts = PLACEMENT_CUT(PLACEMENT_VERIFY) | PLACEMENT_CUT(PLACEMENT_ORDER);
     file->host.lanes = file->node.lane_count;
     file->host.groups = file->node.group_count;
     file->host.mtu = file->node.mtu;

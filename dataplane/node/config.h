@@ -15,7 +15,8 @@
  *   [state]    keys = 1048576    bytes = 512MiB       session_ttl = 60s
  *   [clients]  sign = no         keys = FILE          tables = 128     table_memory = 64MiB
  *   [resp]     listen = 127.0.0.1:6379  (or: off)
- *   [host]     cores = 1   idle = yield|spin|sleep   huge = auto|none|required  pci = no  eal = ...
+ *   [host]     split = verify,order  (or: no)
+ *              cores = 1   idle = yield|spin|sleep   huge = auto|none|required  pci = no  eal = ...
  *
  * Memory: strings point into the caller's struct node_file. Threads: none. Time: none.
  * Limits: CONFIG_LINE_MAX characters a line; durations need a unit (us ms s), sizes need one (B KiB
@@ -45,6 +46,7 @@ struct node_file {
     uint32_t host_said_count;
     bool member_list; /* members = ... was there, or member.ID = ...: not both */
     bool member_keys;
+    bool split_given;
     char client_keys[256]; /* path; the list is node.clients.key, for the life of the process */
 };
 

@@ -170,6 +170,7 @@ TEST(OptionsDeathTest, LoadRefusals)
         {{"--durability", "fsync"}, 69, "--durability fsync is not available"},
         {{"--durability", "hope"}, 64, "does not know 'hope'"},
         {{"--client-auth", "mac"}, 69, "--client-auth mac is not available"},
+        {{"--split", "kitchen"}, 64, "--split wants 'no', or rooms"},
         {{"--client-auth", "token"}, 64, "--client-auth does not know 'token'"},
         {{"--target", "10.0.0.1"}, 64, "HOST:PORT"},
         {{"--target", "10.0.0.1:7700,"}, 64, "HOST:PORT"},

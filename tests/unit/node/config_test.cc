@@ -84,6 +84,28 @@ TEST(Config, FillsInDefaultsAndTakesWhatIsGiven)
     EXPECT_EQ(load(std::string(good) + "[resp]\nlisten = 0.0.0.0:6379\n").file.node.resp_ip, 0u);
 }
 
+TEST(Config, SplitsLanesWhereItIsAskedTo)
+{
+    const uint32_t own_stage = PLACEMENT_CUT(PLACEMENT_VERIFY) | PLACEMENT_CUT(PLACEMENT_ORDER);
+    const struct {
+        const char *lines;
+        uint32_t cuts;
+    } files[] = {
+        {"", 0},
+        {"[clients]\nsign = yes\n", own_stage},
+        {"[clients]\nsign = yes\n[host]\nsplit = no\n", 0},
+        {"[host]\nsplit = verify, order\n", own_stage},
+        {"[host]\nsplit = tx\n", PLACEMENT_CUT(PLACEMENT_TX)},
+    };
+    for (const auto &each : files) {
+        Loaded loaded = load(std::string(good) + each.lines);
+        EXPECT_TRUE(loaded.accepted) << loaded.error;
+        EXPECT_EQ(loaded.file.host.cuts, each.cuts) << each.lines;
+    }
+    for (const char *wrong : {"rx", "kitchen", ",", "verify,kitchen"})
+        EXPECT_FALSE(load(std::string(good) + "[host]\nsplit = " + wrong + "\n").accepted) << wrong;
+}
+
 // Three keys of RFC 8032, section 7.1; they ascend as the third, the second, the first.
 const std::string first = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 const std::string second = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c";

@@ -260,3 +260,47 @@ TEST_F(Verify, UnknownKeysDoNotKeepKnownOnesWaiting)
     ASSERT_EQ(all.size(), 2u);
     EXPECT_EQ(all.back().sequence, nonce - 1);
 }
+
+TEST_F(Verify, SplitRoomsJudgeAsFusedOnesDo)
+{
+    std::string first;
+    for (bool split : {false, true}) {
+        demand_signatures({Signer(1), Signer(2), Signer(3)});
+        for (uint32_t i = 0; i < 100; i++) {
+            send(0, nonce++, make(WIRE_OP_GET, key_text, ""));
+            if (i % 5 != 4)
+                sign_last(Signer(static_cast<uint8_t>(1 + i % 4)), cluster_id, i % 7 == 0);
+            port.now_ns += 1000000; /* enough for a check without a table */
+            if (!split) {
+                poll();
+                continue;
+            }
+            uint32_t work = 1; /* last room first: every hand-over takes another turn */
+            while (work != 0) {
+                work = 0;
+                for (int room = ROOM_COUNT - 1; room >= 0; room--)
+                    work += lane_room_poll(lane, static_cast<enum lane_room>(room));
+                view_quiescent();
+            }
+        }
+        std::string story;
+        for (const Answer &answer : answers())
+            story += std::to_string(answer.sequence) + ":" + std::to_string(answer.status) + " ";
+        for (enum lane_event event :
+             {LANE_CLIENT_UNSIGNED, LANE_CLIENT_UNLISTED, LANE_BAD_SIGNATURE, LANE_VERIFY_CROWDED})
+            story += std::to_string(count(event)) + " ";
+        if (split) {
+            EXPECT_EQ(story, first);
+            break;
+        }
+        first = story;
+        EXPECT_GT(count(LANE_BAD_SIGNATURE), 0u);
+        EXPECT_EQ(count(LANE_VERIFY_CROWDED), 0u);
+        TearDown();
+        view_memory = storage_memory = base_memory = nullptr;
+        lane = nullptr;
+        port = {};
+        list.clear();
+        nonce = 1;
+    }
+}

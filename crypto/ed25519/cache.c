@@ -14,10 +14,17 @@ struct place {
     uint32_t bucket;
 };
 
+/* By bucket: a key on trial. */
+struct candidate {
+    uint8_t key[ED25519_KEY_BYTES];
+    uint32_t good; /* its good signatures, less those of others since */
+};
+
 struct ed25519_cache {
     struct ed25519_keyset *keyset;
     struct place *place;
     uint32_t *bucket; /* a power of two of them, at least one a slot */
+    struct candidate *candidate;
     uint32_t bucket_mask;
     uint32_t newest, oldest;
     uint64_t evicted;
@@ -25,7 +32,7 @@ struct ed25519_cache {
 };
 
 struct cache_parts {
-    size_t place, bucket, keyset, bytes;
+    size_t place, bucket, candidate, keyset, bytes;
     uint32_t buckets;
 };
 
@@ -37,6 +44,7 @@ static struct cache_parts cache_walk(uint32_t capacity, uint32_t window)
     (void)layout_add(&layout, sizeof(struct ed25519_cache));
     parts.place = layout_add(&layout, capacity * sizeof(struct place));
     parts.bucket = layout_add(&layout, parts.buckets * sizeof(uint32_t));
+    parts.candidate = layout_add(&layout, parts.buckets * sizeof(struct candidate));
     parts.keyset = layout_add(&layout, ed25519_keyset_footprint(capacity, window));
     parts.bytes = layout.bytes;
     return parts;
@@ -61,11 +69,13 @@ struct ed25519_cache *ed25519_cache_init(void *memory, const struct ed25519_base
         .keyset = ed25519_keyset_init(at + parts.keyset, base, capacity, window),
         .place = (struct place *)(void *)(at + parts.place),
         .bucket = (uint32_t *)(void *)(at + parts.bucket),
+        .candidate = (struct candidate *)(void *)(at + parts.candidate),
         .bucket_mask = parts.buckets - 1,
         .newest = NOBODY,
         .oldest = NOBODY,
     };
     memcpy(cache->seed, seed, sizeof cache->seed);
+    memset(cache->candidate, 0, parts.buckets * sizeof(struct candidate));
     for (uint32_t i = 0; i < parts.buckets; i++)
         cache->bucket[i] = NOBODY;
     return cache;
@@ -174,6 +184,22 @@ enum ed25519_refusal ed25519_cache_admit(struct ed25519_cache *cache,
     ed25519_cache_build(cache, *slot);
     ed25519_cache_settle(cache, *slot);
     return ED25519_ADDED;
+}
+
+bool ed25519_cache_proven(struct ed25519_cache *cache, const uint8_t key[ED25519_KEY_BYTES])
+{
+    struct candidate *candidate = &cache->candidate[bucket_of(cache, key)];
+    if (memcmp(candidate->key, key, ED25519_KEY_BYTES) != 0) {
+        if (candidate->good > 0) {
+            candidate->good--;
+            return false;
+        }
+        memcpy(candidate->key, key, ED25519_KEY_BYTES);
+    }
+    if (++candidate->good < ED25519_CACHE_TRIAL)
+        return false;
+    candidate->good = 0;
+    return true;
 }
 
 const struct ed25519_keyset *ed25519_cache_keyset(const struct ed25519_cache *cache)

@@ -144,6 +144,15 @@ struct ed25519_cache *ed25519_cache_init(void *memory, const struct ed25519_base
 /* The slot of a key, which counts as seen now; ED25519_SLOT_NONE: not here, so its jobs take libsodium's path. O(1). */
 uint32_t ed25519_cache_find(struct ed25519_cache *cache, const uint8_t key[ED25519_KEY_BYTES]);
 
+/* About as many checks by libsodium as a table costs: who floods the cache with new keys makes nobody
+ * pay more than twice what they cost without it. */
+#define ED25519_CACHE_TRIAL 18u
+
+/* A job of a key without a slot was good, by libsodium. True: that was so ED25519_CACHE_TRIAL times,
+ * and it may have a table; its count begins anew. Keys on trial are counted in a fixed table, where
+ * one that shares its place with others that are as frequent may wait for ever. O(1). */
+bool ed25519_cache_proven(struct ed25519_cache *cache, const uint8_t key[ED25519_KEY_BYTES]);
+
 /* Takes the key in, and evicts the one not seen for longest if there is no free slot: no job may hold
  * its number. Refused: as keyset_add, but FULL only if every slot is being built; KNOWN counts as
  * seen. */

@@ -2,8 +2,8 @@
  *
  * Shape: a sum is kept as (Y-X, Y+X, Z, T): the two that the next addition multiplies are made from the columns of X
  * and Y, which are never carried themselves. Z stays in columns, lifted by half of IFMA_LIFT, as it is only doubled,
- * and added to what is subtracted from it. An addition of an entry (point.h) is 7 products and 7 carries. Memory, threads, limits, refusals: ifma_field.h. Time: constant, the signs included; entries come in
- * registers.
+ * and added to what is subtracted from it. An addition of an entry (point.h) is 7 products and 7 carries.
+ * Memory, threads, limits, refusals: ifma_field.h. Time: constant, the signs included; entries come in registers.
  * Cost: docs/ed25519.md. Source: point.h.
  */
 #ifndef CRYPTO_ED25519_IFMA_POINT_H

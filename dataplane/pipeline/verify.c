@@ -124,7 +124,8 @@ uint32_t lane_verify_poll(struct lane *lane)
         struct arrival *on = doorway_reserve(lane->verified, sizeof *on);
         ENSURE(on != NULL);
         *on = *room->arrival[i];
-        if (room->job_of[i] != NO_JOB && room->job[room->job_of[i]].slot == ED25519_SLOT_NONE)
+        if (room->job_of[i] != NO_JOB && room->job[room->job_of[i]].slot == ED25519_SLOT_NONE &&
+            ed25519_cache_proven(room->cache, on->key))
             want_table(room, on->key);
     }
     doorway_done(lane->opened);

@@ -229,6 +229,28 @@ TEST_F(Cache, EvictionsAreNoRefusals)
     EXPECT_EQ(ed25519_keyset_refused(ed25519_cache_keyset(cache), ED25519_FULL), 0u);
 }
 
+TEST_F(Cache, KeysProveThemselvesFirst)
+{
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 1; i < ED25519_CACHE_TRIAL; i++)
+            ASSERT_FALSE(ed25519_cache_proven(cache, key_of(1).data()));
+        EXPECT_TRUE(ed25519_cache_proven(cache, key_of(1).data()));
+    }
+}
+
+/* Keys seen once never get so far; who signs every other time gets in between them. */
+TEST_F(Cache, FloodsOfNewKeysProveNothing)
+{
+    for (uint32_t i = 100; i < 1100; i++)
+        ASSERT_FALSE(ed25519_cache_proven(cache, key_of(i).data()));
+    uint32_t proven = 0;
+    for (uint32_t i = 2000; i < 2100 && proven == 0; i++) {
+        proven += ed25519_cache_proven(cache, key_of(9).data());
+        ASSERT_FALSE(ed25519_cache_proven(cache, key_of(i).data()));
+    }
+    EXPECT_EQ(proven, 1u);
+}
+
 TEST_F(Cache, FloodAgainstTwin)
 {
     std::vector<uint32_t> twin; /* the one seen last stands first */

@@ -97,8 +97,10 @@ TEST(Ed25519Verify, EveryLane)
 TEST(Ed25519Verify, HundredThousandRandomAndBent)
 {
     const char *wanted = std::getenv("QUORATE_ED25519_CASES"); /* soak: more */
+    const char *fresh = std::getenv("QUORATE_ED25519_SEED");
     uint64_t left = wanted == nullptr ? 100000 : std::strtoull(wanted, nullptr, 10);
-    for (uint64_t seed = 100; left > 0; seed++) {
+    uint64_t seed = fresh == nullptr ? 100 : std::strtoull(fresh, nullptr, 10);
+    for (; left > 0; seed++) {
         auto some = static_cast<uint32_t>(std::min<uint64_t>(left, 20000));
         check_in_batches(random_cases(some, 31, seed), 6, 8, 61 + seed % 8);
         left -= some;

@@ -76,6 +76,13 @@ class Verify : public Lane
         return answers();
     }
 
+    /* So many good signatures that it has earned a table. */
+    void prove(const Signer &signer)
+    {
+        for (uint32_t i = 0; i < ED25519_CACHE_TRIAL; i++)
+            EXPECT_EQ(ask_signed(signer).size(), 1u);
+    }
+
     uint64_t count(enum lane_event event)
     {
         uint64_t counters[LANE_EVENT_COUNT];
@@ -196,13 +203,14 @@ TEST_F(Verify, AKeyGetsItsTableFromControl)
     demand_signatures();
     Signer signer(1);
     ask_signed(signer);
-    ask_signed(signer);
-    EXPECT_EQ(report().without_table, 2u);
+    EXPECT_FALSE(lane_build_table(lane)) << "it is on trial";
+    prove(signer);
+    uint64_t before = report().without_table;
     EXPECT_TRUE(lane_build_table(lane));
     EXPECT_FALSE(lane_build_table(lane)) << "once";
     ask_signed(signer);
     EXPECT_EQ(count(LANE_KEY_SETTLED), 1u);
-    EXPECT_EQ(report().without_table, 2u);
+    EXPECT_EQ(report().without_table, before);
     std::vector<Answer> all = ask_signed(signer, cluster_id, true);
     EXPECT_TRUE(all.empty());
     EXPECT_EQ(count(LANE_BAD_SIGNATURE), 1u);
@@ -212,7 +220,7 @@ TEST_F(Verify, NewKeysMakeOldOnesGiveWay)
 {
     demand_signatures();
     for (uint8_t number = 1; number <= 5; number++) {
-        ask_signed(Signer(number));
+        prove(Signer(number));
         EXPECT_TRUE(lane_build_table(lane));
         ask_signed(Signer(number)); /* settles */
     }
@@ -245,7 +253,7 @@ TEST_F(Verify, UnknownKeysDoNotKeepKnownOnesWaiting)
 {
     demand_signatures();
     Signer known(1);
-    ask_signed(known);
+    prove(known);
     ASSERT_TRUE(lane_build_table(lane));
     ask_signed(known);
     for (uint8_t number = 10; number < 30; number++) {

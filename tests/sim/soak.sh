@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # soak.sh [--hours H]: simulation over fresh seeds on all cores until the time is over (default: 1 hour), with a
-# share of it for the fuzz targets, where clang built them.
+# share of it for the fuzz targets, where clang built them, and one for signatures that each backend of crypto/ed25519
+# judges beside libsodium.
 #
 # Every core works through slices of a few seconds, whose shapes stand in SHAPES; each slice begins at a seed drawn
 # anew. Stops at the first violation and prints the line that replays it; prints a tally in any case, also when
@@ -10,6 +11,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 build=${QUORATE_BUILD:-build}
 sim=$build/quorate-sim
+verify=$build/tests/unit/crypto/ed25519_verify_test
 
 # Options of one slice each. Faults that are not named vary by seed; so do replicas (1 to 5).
 readonly SHAPES=(
@@ -26,6 +28,7 @@ readonly SHAPES=(
 )
 readonly SLICE_SECONDS_MAX=600 # a slice takes seconds; one that does not end is a violation, too
 readonly FUZZ_EVERY=5 FUZZ_SECONDS=5
+readonly SIGNATURES=40000 # a slice: random and bent ones, every backend
 readonly PROGRESS_SECONDS=60
 
 usage() {
@@ -109,13 +112,24 @@ fuzz() { # target
     violation "fuzz target $1 ended with status $status" "$build/tests/fuzz/fuzz_$1 ${unit:-$grown}"
 }
 
+verify_signatures() {
+    local seed=$((SRANDOM * 4096)) status=0
+    local -a variables=("QUORATE_ED25519_CASES=$SIGNATURES" "QUORATE_ED25519_SEED=$seed")
+    run "$SLICE_SECONDS_MAX" env "${variables[@]}" "$verify" --gtest_filter='*RandomAndBent' || status=$?
+    if ((status == 0)); then
+        echo "{\"signatures\":$SIGNATURES}" >>"$work/tally.$worker"
+        return
+    fi
+    violation "status $status: a verdict is not libsodium's" "${variables[*]} $verify --gtest_filter='*RandomAndBent'"
+}
+
 tally() {
     jq -rn '
         [inputs] |
         def sum(key): map(key // 0) | add // 0;
         "\(sum(.runs)) seeds, \(sum(.simulated_seconds) / 3600 * 100 | round / 100) simulated hours, " +
         "\(sum(.operations)) operations, \(sum(.commits)) commits, \(sum(.elections)) elections, " +
-        "\(sum(.undecided)) keys undecided, \(sum(.inputs)) fuzz inputs\n" +
+        "\(sum(.undecided)) keys undecided, \(sum(.inputs)) fuzz inputs, \(sum(.signatures)) signatures\n" +
         "faults: " + (map(.faults // {} | to_entries) | add // [] | group_by(.key) |
             map("\(.[0].key) \(map(.value) | add)") | join(", "))' "$work"/tally.*
 }
@@ -129,6 +143,8 @@ work_on() { # worker's number, from 0
         if ((slices % FUZZ_EVERY == 1 && ${#targets[@]} > 0)); then
             fuzz "${targets[fuzzed % ${#targets[@]}]}"
             fuzzed=$((fuzzed + cores))
+        elif ((slices % FUZZ_EVERY == 2)) && [[ -x $verify ]]; then
+            verify_signatures
         else
             read -r -a shape <<<"${SHAPES[simulated % ${#SHAPES[@]}]}"
             simulate "${shape[@]}"

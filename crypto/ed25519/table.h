@@ -31,7 +31,9 @@ static inline uint32_t table_windows(uint32_t window)
 /* Digits of the last window go up to this. */
 static inline uint32_t table_last_digit(uint32_t window)
 {
-    return UINT32_C(1) << (TABLE_SCALAR_LIMIT - window * (table_windows(window) - 1));
+    uint32_t bits = TABLE_SCALAR_LIMIT - window * (table_windows(window) - 1);
+    ENSURE(bits <= ED25519_WINDOW_MAX);
+    return UINT32_C(1) << bits;
 }
 
 static inline uint32_t table_entries(uint32_t window)

@@ -62,7 +62,7 @@ bool ed25519_batch_verify_by(enum ed25519_backend backend, const struct ed25519_
 {
     ENSURE(ed25519_backend_runs(backend));
     struct work work;
-    uint32_t from[WORK_MAX];
+    uint32_t from[WORK_MAX] = {0};
     bool all = true;
     work.base = keyset->base;
     work.key_window = keyset->window;

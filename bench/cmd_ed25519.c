@@ -22,7 +22,7 @@
 #define KEYS_MAX          1000u
 #define BATCH_MAX         4096u
 #define MESSAGE_BYTES_MAX 65536u
-#define POOL              2048u /* distinct signatures, cycled, so that no table is hotter than in life */
+#define POOL              2048u /* distinct signatures, cycled: no table hotter than in life */
 #define ROUNDS_MAX        4096u
 #define OURS_PER_ROUND    1024u
 #define THEIRS_PER_ROUND  48u
@@ -60,7 +60,7 @@ struct trial {
     struct figures verify, sign;
 };
 
-/* ---- options ----------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 enum key {
     KEY_KEYS = 256,
@@ -130,7 +130,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
-/* ---- preparation ------------------------------------------------------------------------------- */
+/* ---- preparation ----------------------------------------------------------------------------- */
 
 static struct topology topology;
 
@@ -201,7 +201,7 @@ static void stay_here(void)
     (void)sched_setaffinity(0, sizeof set, &set);
 }
 
-/* ---- rounds ------------------------------------------------------------------------------------ */
+/* ---- rounds ---------------------------------------------------------------------------------- */
 
 static void note(struct figures *figures, uint32_t round, double ours, double theirs)
 {
@@ -266,7 +266,7 @@ static bool measure(struct trial *trial)
     return good;
 }
 
-/* ---- report ------------------------------------------------------------------------------------ */
+/* ---- report ---------------------------------------------------------------------------------- */
 
 static json_t *describe(struct trial *trial)
 {

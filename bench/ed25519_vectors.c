@@ -23,7 +23,7 @@ struct vectors {
     void *base_memory, *keyset_memory;
 };
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* The bytes of a word of hex digits; false: it is none. */
 static bool parse_hex(const char *text, uint8_t *bytes, size_t room, size_t *length)
@@ -99,7 +99,7 @@ static int read_lines(struct vectors *vectors, FILE *in, char *error)
     return status;
 }
 
-/* ---- judging ----------------------------------------------------------------------------------- */
+/* ---- judging --------------------------------------------------------------------------------- */
 
 static void judge_by_libsodium(struct vectors *vectors)
 {
@@ -111,7 +111,8 @@ static void judge_by_libsodium(struct vectors *vectors)
     }
 }
 
-/* Up to ED25519_VECTORS_KEYS vectors from `first` on; keys that get no slot have their verdict by that. */
+/* Up to ED25519_VECTORS_KEYS vectors from `first` on; keys that get no slot have their verdict by
+ * that. */
 static void judge_some(struct vectors *vectors, size_t first, size_t count,
                        const struct ed25519_base *base)
 {

@@ -6,7 +6,8 @@
  *   add(frame) ... ─► sign: envelopes around all that were added, by one client
  *
  * Memory: allocated, some 0.4 MiB and 1 KiB a client; secrets are wiped by destroy. Threads: the
- * load loop's, but for create and destroy. Time: none. Limits: PORT_BURST_MAX frames between two signs.
+ * load loop's, but for create and destroy. Time: none. Limits: PORT_BURST_MAX frames between two
+ * signs.
  * Refusals: NULL, no memory. Cost: quorate-bench ed25519, sign_ns; docs/ed25519.md.
  */
 #ifndef BENCH_SIGNERS_H

@@ -119,7 +119,8 @@ size_t placement_lcores(const struct placement *plan, char *text, size_t bytes);
  * `topology`. */
 void placement_draw(const struct placement *plan, const struct topology *topology, FILE *out);
 
-/* "no", or names of rooms that begin a stage, with commas or blanks between. False: something else. */
+/* "no", or names of rooms that begin a stage, with commas or blanks between. False: something
+ * else. */
 bool placement_parse_cuts(const char *text, uint32_t *cuts);
 
 const char *placement_room_name(enum placement_room room);

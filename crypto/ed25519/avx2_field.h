@@ -1,13 +1,15 @@
 /* avx2_field.h: arithmetic modulo p = 2^255 - 19 on four numbers at once, with AVX2.
  *
- * Shape: ten limbs of 26 and 25 bits in turn, as products are of 32-bit numbers; limb i of lane l is element l of row
- * i. As in ifma_field.h, products give columns, which are added and subtracted before they are carried:
+ * Shape: ten limbs of 26 and 25 bits in turn, as products are of 32-bit numbers; limb i of lane l
+ * is element l of row i. As in ifma_field.h, products give columns, which are added and subtracted
+ * before they are carried:
  *    tight    limbs below 2^26 + 2^18: what a carry gives and a product takes
  *    column   below 2^61: ten terms of at most 2 x 19 x 2^52.1
  *    carried  below 2^63: what a carry takes
  * AVX2_BOUND checks it in builds with ED25519_CHECK_BOUNDS.
- * Memory: registers, and the caller's. Threads: any. Time: constant. Limits: as said; only functions with AVX2_TARGET
- * may call, after ed25519_backend_runs(ED25519_AVX2). Refusals: none. Cost: docs/ed25519.md.
+ * Memory: registers, and the caller's. Threads: any. Time: constant. Limits: as said; only
+ * functions with AVX2_TARGET may call, after ed25519_backend_runs(ED25519_AVX2). Refusals: none.
+ * Cost: docs/ed25519.md.
  */
 #ifndef CRYPTO_ED25519_AVX2_FIELD_H
 #define CRYPTO_ED25519_AVX2_FIELD_H
@@ -71,7 +73,8 @@ AVX2_INLINE void avx2_carry_one(struct avx2_field *a, int from)
     a->row[to] = _mm256_add_epi64(a->row[to], carry);
 }
 
-/* Carried limbs to tight ones: two chains, 0 to 5 and 4 to 9, then from 9 to 0 (below 19 x 2^39) and on to 1. */
+/* Carried limbs to tight ones: two chains, 0 to 5 and 4 to 9, then from 9 to 0 (below 19 x 2^39)
+ * and on to 1. */
 AVX2_INLINE void avx2_carry(struct avx2_field *out, const struct avx2_field *a)
 {
     struct avx2_field r = *a;
@@ -87,8 +90,8 @@ AVX2_INLINE void avx2_carry(struct avx2_field *out, const struct avx2_field *a)
     AVX2_BOUND(out, AVX2_TIGHT);
 }
 
-/* Tight to columns: limbs i and j meet at i + j, twice if both are odd (their weights have half a bit too much), 19
- * times if that is beyond the last. */
+/* Tight to columns: limbs i and j meet at i + j, twice if both are odd (their weights have half a
+ * bit too much), 19 times if that is beyond the last. */
 AVX2_INLINE void avx2_multiply(struct avx2_field *out, const struct avx2_field *a,
                                const struct avx2_field *b)
 {

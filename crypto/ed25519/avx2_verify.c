@@ -21,7 +21,7 @@ struct steps {
     int64_t minus[STEPS_MAX][AVX2_LANES]; /* -1: subtract */
 };
 
-/* ---- digits ------------------------------------------------------------------------------------ */
+/* ---- digits ---------------------------------------------------------------------------------- */
 
 static void list_lane(struct steps *steps, uint32_t first, uint32_t lane, const uint8_t *table,
                       const struct scalar *scalar, uint32_t window)
@@ -52,7 +52,7 @@ static void list_steps(struct steps *steps, const struct work *work, uint32_t fi
                sizeof steps->entry[0]);
 }
 
-/* ---- sums -------------------------------------------------------------------------------------- */
+/* ---- sums ------------------------------------------------------------------------------------ */
 
 AVX2_INLINE void load_entry(struct avx2_entry *entry, const uint8_t *const from[AVX2_LANES],
                             __m256i minus)

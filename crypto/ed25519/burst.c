@@ -40,7 +40,7 @@ const char *ed25519_burst_refusal_sentence(enum ed25519_burst_refusal refusal)
     return sentences[refusal];
 }
 
-/* ---- hashes ------------------------------------------------------------------------------------ */
+/* ---- hashes ---------------------------------------------------------------------------------- */
 
 static struct lanes_text leaf_text(const struct ed25519_burst_message *message)
 {
@@ -93,7 +93,7 @@ static void write_text(uint8_t text[TEXT_BYTES], const struct ed25519_burst_cont
     memcpy(text + TEXT_ROOT, root, HASH_BYTES);
 }
 
-/* ---- sender ------------------------------------------------------------------------------------ */
+/* ---- sender ---------------------------------------------------------------------------------- */
 
 struct burst_parts {
     size_t hash, bytes;
@@ -192,7 +192,7 @@ uint32_t ed25519_burst_path(const struct ed25519_burst *burst, uint32_t index,
     return hashes;
 }
 
-/* ---- receiver ---------------------------------------------------------------------------------- */
+/* ---- receiver -------------------------------------------------------------------------------- */
 
 /* A claim on its way up. */
 struct climb {

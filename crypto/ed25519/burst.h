@@ -1,21 +1,26 @@
 /* burst.h: one signature for all messages of a burst that go to different receivers.
  *
- * Shape: the messages are the leaves of a hash tree (RFC 9162, 2.1: pairs level by level, the last of an odd level goes
- * up as it is); its root is signed, and each message travels with the signature and its path, the hashes beside
- * its way up. Who has the message and the path computes the root, and checks the signature of that as of any text.
+ * Shape: the messages are the leaves of a hash tree (RFC 9162, 2.1: pairs level by level, the last
+ * of an odd level goes up as it is); its root is signed, and each message travels with the
+ * signature and its path, the hashes beside its way up. Who has the message and the path computes
+ * the root, and checks the signature of that as of any text.
  *
  *    leaf   SHA-512("... leaf" message)        cut to 32 bytes, as the two below are
  *    node   SHA-512("... node" left right)
  *    text   "... root" length of context, context, number of messages, root    signed
  *
- * The quoted domains have 32 bytes each (burst.c): a leaf is never taken for a node, and the key signs no other text
- * that begins like the root's. The number of messages is signed, so a place in the burst has one length of path.
- * SHA-512 because it runs in eight lanes here already, and libsodium has the same bytes for other CPUs.
- * Memory: the sender's region (ed25519_burst_footprint, aligned to a cache line); messages and claims are read during
- * the call alone. Threads: a burst is one thread's; verification: any. Time: public data, but for the signer's.
- * Limits: ED25519_BURST_MAX messages, so ED25519_BURST_PATH_MAX hashes a path; the context up to 31 bytes.
+ * The quoted domains have 32 bytes each (burst.c): a leaf is never taken for a node, and the key
+ * signs no other text that begins like the root's. The number of messages is signed, so a place in
+ * the burst has one length of path. SHA-512 because it runs in eight lanes here already, and
+ * libsodium has the same bytes for other CPUs.
+ * Memory: the sender's region (ed25519_burst_footprint, aligned to a cache line); messages and
+ * claims are read during the call alone. Threads: a burst is one thread's; verification: any. Time:
+ * public data, but for the signer's.
+ * Limits: ED25519_BURST_MAX messages, so ED25519_BURST_PATH_MAX hashes a path; the context up to 31
+ * bytes.
  * Refusals: enum ed25519_burst_refusal, a sentence each, one a claim; counted by whoever asked.
- * Cost: a leaf and a node for a message that is signed, a leaf and the path for one that is checked; docs/ed25519.md.
+ * Cost: a leaf and a node for a message that is signed, a leaf and the path for one that is
+ * checked; docs/ed25519.md.
  */
 #ifndef CRYPTO_ED25519_BURST_H
 #define CRYPTO_ED25519_BURST_H
@@ -38,7 +43,7 @@ struct ed25519_burst_message {
     size_t message_bytes;
 };
 
-/* ---- sender ------------------------------------------------------------------------------------ */
+/* ---- sender ---------------------------------------------------------------------------------- */
 
 struct ed25519_burst;
 
@@ -59,7 +64,7 @@ void ed25519_burst_sign(struct ed25519_burst *burst, const struct ed25519_signer
 uint32_t ed25519_burst_path(const struct ed25519_burst *burst, uint32_t index,
                             uint8_t path[ED25519_BURST_PATH_MAX * ED25519_BURST_HASH_BYTES]);
 
-/* ---- receiver ---------------------------------------------------------------------------------- */
+/* ---- receiver -------------------------------------------------------------------------------- */
 
 enum ed25519_burst_refusal {
     ED25519_BURST_GOOD = 0,
@@ -82,8 +87,8 @@ struct ed25519_burst_claim {
     const uint8_t *signature; /* ED25519_SIGNATURE_BYTES */
 };
 
-/* verdicts[i]: whether claims[i] holds, or why not. Claims with the same root, signature and key among 64 in a row
- * share one check. Returns how many signatures were checked. */
+/* verdicts[i]: whether claims[i] holds, or why not. Claims with the same root, signature and key
+ * among 64 in a row share one check. Returns how many signatures were checked. */
 uint32_t ed25519_burst_verify(const struct ed25519_keyset *keyset,
                               const struct ed25519_burst_context *context,
                               const struct ed25519_burst_claim *claims, uint32_t count,

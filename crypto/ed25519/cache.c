@@ -81,7 +81,7 @@ struct ed25519_cache *ed25519_cache_init(void *memory, const struct ed25519_base
     return cache;
 }
 
-/* ---- order of use ------------------------------------------------------------------------------ */
+/* ---- order of use ---------------------------------------------------------------------------- */
 
 static void unlink_use(struct ed25519_cache *cache, uint32_t slot)
 {
@@ -99,7 +99,7 @@ static void link_newest(struct ed25519_cache *cache, uint32_t slot)
     cache->newest = slot;
 }
 
-/* ---- index ------------------------------------------------------------------------------------- */
+/* ---- index ----------------------------------------------------------------------------------- */
 
 static uint32_t bucket_of(const struct ed25519_cache *cache, const uint8_t *key)
 {
@@ -123,7 +123,7 @@ static void link_index(struct ed25519_cache *cache, uint32_t slot, uint32_t buck
     cache->bucket[bucket] = slot;
 }
 
-/* ---- use --------------------------------------------------------------------------------------- */
+/* ---- use ------------------------------------------------------------------------------------- */
 
 uint32_t ed25519_cache_find(struct ed25519_cache *cache, const uint8_t key[ED25519_KEY_BYTES])
 {

@@ -1,32 +1,38 @@
 /* ed25519.h: signatures of known signers, checked and made in batches.
  *
- * Shape: the signers are known beforehand, so each registered key A has a table of multiples of -A and the base point B
- * one of its own; [S]B + [h](-A) is then some fifty additions without a doubling, eight signatures side by side where
- * the CPU has AVX-512 IFMA, four with AVX2, one otherwise. docs/ed25519.md explains it.
+ * Shape: the signers are known beforehand, so each registered key A has a table of multiples of -A
+ * and the base point B one of its own; [S]B + [h](-A) is then some fifty additions without a
+ * doubling, eight signatures side by side where the CPU has AVX-512 IFMA, four with AVX2, one
+ * otherwise. docs/ed25519.md explains it.
  *
  *    ed25519_base   multiples of B, one a process or NUMA node; read only once made
  *    ed25519_keyset slots with tables of keys: a slot is free -> live -> retired -> free
  *    ed25519_cache  a keyset that forgets the key it has not seen for longest: for clients
  *    ed25519_batch_verify, ed25519_batch_sign
  *
- * The verdict on each signature is that of libsodium 1.0.18's crypto_sign_verify_detached, for every input: S < L; R
- * not of small order; A canonical, not of small order, on the curve; R's bytes equal those of [S]B - [h]A. It is
- * per signature: no random combination, so nobody's bad signature costs others a second look. Signing gives
- * crypto_sign_detached's bytes.
+ * The verdict on each signature is that of libsodium 1.0.18's crypto_sign_verify_detached, for
+ * every input: S < L; R not of small order; A canonical, not of small order, on the curve; R's
+ * bytes equal those of [S]B - [h]A. It is per signature: no random combination, so nobody's bad
+ * signature costs others a second look. Signing gives crypto_sign_detached's bytes.
  *
- * Memory: the caller's regions (X_footprint bytes, aligned to a cache line), kept until the caller forgets the object;
- * nothing is allocated, and there is no fini: no object holds anything but its region, and public data. Jobs, and what
- * they point to, are read during the call alone, some of it twice: nobody may write there meanwhile (two texts under
- * one nonce would give the secret key away). A call uses up to 96 KiB of stack.
- * Threads: base: any number of readers. Keyset: one writer (add, retire, reclaim) beside any number of verifiers. A
- * slot's table does not change from add to reclaim; the writer calls reclaim once no verifier can hold the slot's
- * number any more (RCU: a grace period after the view without it was published). Cache: one thread, but for build. Signing: any.
- * Time: verification depends on its inputs, which are public. Signing: no branch and no address depends on a secret;
- * secrets on the stack are wiped before return.
- * Limits: ED25519_WINDOW_MIN..ED25519_WINDOW_MAX; keys by the footprint; messages by size_t; a batch by uint32_t.
- * Refusals: enum ed25519_refusal, with a sentence each; the keyset counts them. A false verdict is not a refusal.
+ * Memory: the caller's regions (X_footprint bytes, aligned to a cache line), kept until the caller
+ * forgets the object; nothing is allocated, and there is no fini: no object holds anything but its
+ * region, and public data. Jobs, and what they point to, are read during the call alone, some of it
+ * twice: nobody may write there meanwhile (two texts under one nonce would give the secret key
+ * away). A call uses up to 96 KiB of stack.
+ * Threads: base: any number of readers. Keyset: one writer (add, retire, reclaim) beside any number
+ * of verifiers. A slot's table does not change from add to reclaim; the writer calls reclaim once
+ * no verifier can hold the slot's number any more (RCU: a grace period after the view without it
+ * was published). Cache: one thread, but for build. Signing: any.
+ * Time: verification depends on its inputs, which are public. Signing: no branch and no address
+ * depends on a secret; secrets on the stack are wiped before return.
+ * Limits: ED25519_WINDOW_MIN..ED25519_WINDOW_MAX; keys by the footprint; messages by size_t; a
+ * batch by uint32_t.
+ * Refusals: enum ed25519_refusal, with a sentence each; the keyset counts them. A false verdict is
+ * not a refusal.
  * Cost: docs/ed25519.md, with the commands that measured it.
- * Source: RFC 8032; Hisil et al., "Twisted Edwards Curves Revisited" (2008), formulas of 3.1 for a = -1.
+ * Source: RFC 8032; Hisil et al., "Twisted Edwards Curves Revisited" (2008), formulas of 3.1 for a
+ * = -1.
  */
 #ifndef CRYPTO_ED25519_ED25519_H
 #define CRYPTO_ED25519_ED25519_H
@@ -41,7 +47,7 @@
 #define ED25519_WINDOW_MAX 14u
 #define ED25519_SLOT_NONE  UINT32_MAX
 
-/* ---- backends ---------------------------------------------------------------------------------- */
+/* ---- backends -------------------------------------------------------------------------------- */
 
 enum ed25519_backend {
     ED25519_PORTABLE = 0,
@@ -62,18 +68,18 @@ const char *ed25519_backend_name(enum ed25519_backend backend);
 /* False: no such name. */
 bool ed25519_backend_named(const char *name, enum ed25519_backend *backend);
 
-/* ---- the base point ---------------------------------------------------------------------------- */
+/* ---- the base point -------------------------------------------------------------------------- */
 
 struct ed25519_base;
 
 /* 12 bits: 4.1 MiB, 21 additions. 0: no such width. */
 size_t ed25519_base_footprint(uint32_t window);
 
-/* Builds the tables: some ms, more for each bit of the window. The backend runs here; it is that of all who use this
- * base. */
+/* Builds the tables: some ms, more for each bit of the window. The backend runs here; it is that of
+ * all who use this base. */
 struct ed25519_base *ed25519_base_init(void *memory, uint32_t window, enum ed25519_backend backend);
 
-/* ---- keys -------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 enum ed25519_refusal {
     ED25519_ADDED = 0,
@@ -93,8 +99,9 @@ void ed25519_generate(uint8_t key[ED25519_KEY_BYTES], uint8_t secret[ED25519_SEC
 
 struct ed25519_keyset;
 
-/* The widest window with which `capacity` tables take at most `budget_bytes`, and one of them is built in less than
- * 1 ms where docs/ed25519.md measured it (10 bits by IFMA, 7 by others); 0: not even the narrowest. */
+/* The widest window with which `capacity` tables take at most `budget_bytes`, and one of them is
+ * built in less than 1 ms where docs/ed25519.md measured it (10 bits by IFMA, 7 by others); 0: not
+ * even the narrowest. */
 uint32_t ed25519_keyset_window(enum ed25519_backend backend, uint32_t capacity,
                                size_t budget_bytes);
 
@@ -108,8 +115,9 @@ size_t ed25519_keyset_footprint(uint32_t capacity, uint32_t window);
 struct ed25519_keyset *ed25519_keyset_init(void *memory, const struct ed25519_base *base,
                                            uint32_t capacity, uint32_t window);
 
-/* Checks the key, builds its table and makes the slot live. *slot is its number; if the key is refused as KNOWN, that
- * of its live slot; otherwise ED25519_SLOT_NONE. O(capacity) and the table. */
+/* Checks the key, builds its table and makes the slot live. *slot is its number; if the key is
+ * refused as KNOWN, that of its live slot; otherwise ED25519_SLOT_NONE. O(capacity) and the
+ * table. */
 CHECK_RESULT enum ed25519_refusal ed25519_keyset_add(struct ed25519_keyset *keyset,
                                                      const uint8_t key[ED25519_KEY_BYTES],
                                                      uint32_t *slot);
@@ -118,7 +126,8 @@ CHECK_RESULT enum ed25519_refusal ed25519_keyset_add(struct ed25519_keyset *keys
 uint32_t ed25519_keyset_find(const struct ed25519_keyset *keyset,
                              const uint8_t key[ED25519_KEY_BYTES]);
 
-/* From now on the slot is found no more; whoever holds its number may still verify with it. The slot is live. */
+/* From now on the slot is found no more; whoever holds its number may still verify with it. The
+ * slot is live. */
 void ed25519_keyset_retire(struct ed25519_keyset *keyset, uint32_t slot);
 
 /* Nobody holds its number: add may use it again. The slot is retired. */
@@ -129,33 +138,36 @@ const uint8_t *ed25519_keyset_key(const struct ed25519_keyset *keyset, uint32_t 
 
 uint64_t ed25519_keyset_refused(const struct ed25519_keyset *keyset, enum ed25519_refusal refusal);
 
-/* ---- keys that come and go --------------------------------------------------------------------- */
+/* ---- keys that come and go ------------------------------------------------------------------- */
 
 struct ed25519_cache;
 
 /* As of the keyset. */
 size_t ed25519_cache_footprint(uint32_t capacity, uint32_t window);
 
-/* `seed` is not to be guessed by those who choose keys: it keeps them from crowding one chain of the index. */
+/* `seed` is not to be guessed by those who choose keys: it keeps them from crowding one chain of
+ * the index. */
 struct ed25519_cache *ed25519_cache_init(void *memory, const struct ed25519_base *base,
                                          uint32_t capacity, uint32_t window,
                                          const uint8_t seed[16]);
 
-/* The slot of a key, which counts as seen now; ED25519_SLOT_NONE: not here, so its jobs take libsodium's path. O(1). */
+/* The slot of a key, which counts as seen now; ED25519_SLOT_NONE: not here, so its jobs take
+ * libsodium's path. O(1). */
 uint32_t ed25519_cache_find(struct ed25519_cache *cache, const uint8_t key[ED25519_KEY_BYTES]);
 
-/* About as many checks by libsodium as a table costs: who floods the cache with new keys makes nobody
- * pay more than twice what they cost without it. */
+/* About as many checks by libsodium as a table costs: who floods the cache with new keys makes
+ * nobody pay more than twice what they cost without it. */
 #define ED25519_CACHE_TRIAL 18u
 
-/* A job of a key without a slot was good, by libsodium. True: that was so ED25519_CACHE_TRIAL times,
- * and it may have a table; its count begins anew. Keys on trial are counted in a fixed table, where
- * one that shares its place with others that are as frequent may wait for ever. O(1). */
+/* A job of a key without a slot was good, by libsodium. True: that was so ED25519_CACHE_TRIAL
+ * times, and it may have a table; its count begins anew. Keys on trial are counted in a fixed
+ * table, where one that shares its place with others that are as frequent may wait for ever.
+ * O(1). */
 bool ed25519_cache_proven(struct ed25519_cache *cache, const uint8_t key[ED25519_KEY_BYTES]);
 
-/* Takes the key in, and evicts the one not seen for longest if there is no free slot: no job may hold
- * its number. Refused: as keyset_add, but FULL only if every slot is being built; KNOWN counts as
- * seen. */
+/* Takes the key in, and evicts the one not seen for longest if there is no free slot: no job may
+ * hold its number. Refused: as keyset_add, but FULL only if every slot is being built; KNOWN counts
+ * as seen. */
 CHECK_RESULT enum ed25519_refusal ed25519_cache_admit(struct ed25519_cache *cache,
                                                       const uint8_t key[ED25519_KEY_BYTES],
                                                       uint32_t *slot);
@@ -173,7 +185,7 @@ const struct ed25519_keyset *ed25519_cache_keyset(const struct ed25519_cache *ca
 
 uint64_t ed25519_cache_evicted(const struct ed25519_cache *cache);
 
-/* ---- verification ------------------------------------------------------------------------------ */
+/* ---- verification ---------------------------------------------------------------------------- */
 
 struct ed25519_job {
     const uint8_t *signature; /* ED25519_SIGNATURE_BYTES */
@@ -183,7 +195,8 @@ struct ed25519_job {
     uint32_t slot;      /* live, or retired and not reclaimed */
 };
 
-/* verdicts[i]: whether jobs[i] is good. True: all are. No order and no alignment is asked of anything. */
+/* verdicts[i]: whether jobs[i] is good. True: all are. No order and no alignment is asked of
+ * anything. */
 bool ed25519_batch_verify(const struct ed25519_keyset *keyset, const struct ed25519_job *jobs,
                           uint32_t count, bool *verdicts);
 
@@ -191,10 +204,10 @@ bool ed25519_batch_verify(const struct ed25519_keyset *keyset, const struct ed25
 bool ed25519_batch_verify_by(enum ed25519_backend backend, const struct ed25519_keyset *keyset,
                              const struct ed25519_job *jobs, uint32_t count, bool *verdicts);
 
-/* ---- signing ----------------------------------------------------------------------------------- */
+/* ---- signing --------------------------------------------------------------------------------- */
 
-/* A secret key, expanded. It is a secret: the owner keeps it in memory fit for one and wipes it with
- * ed25519_signer_fini. */
+/* A secret key, expanded. It is a secret: the owner keeps it in memory fit for one and wipes it
+ * with ed25519_signer_fini. */
 struct ed25519_signer {
     uint8_t scalar[32]; /* reduced mod L */
     uint8_t prefix[32];

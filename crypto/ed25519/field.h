@@ -1,10 +1,12 @@
 /* field.h: arithmetic modulo p = 2^255 - 19, one number at a time.
  *
- * Shape: five limbs of 51 bits in 64; 128-bit products. Each function states what its limbs may reach:
+ * Shape: five limbs of 51 bits in 64; 128-bit products. Each function states what its limbs may
+ * reach:
  *    tight  limbs below 2^51 + 2^13: what products and carries give
  *    loose  limbs below 2^54:        what products take
  * FIELD_BOUND checks it in builds with ED25519_CHECK_BOUNDS (tests, fuzzing).
- * Memory: the caller's; outputs may be inputs. Threads: any. Time: constant, but for field_invert_public.
+ * Memory: the caller's; outputs may be inputs. Threads: any. Time: constant, but for
+ * field_invert_public.
  * Limits: as said. Refusals: none. Cost: a product about 35 cycles on Zen 4, not measured alone.
  */
 #ifndef CRYPTO_ED25519_FIELD_H
@@ -58,7 +60,8 @@ static inline void field_sub(struct field *out, const struct field *a, const str
     FIELD_BOUND(out, FIELD_LOOSE);
 }
 
-/* Columns below 2^115 to tight limbs: the carry of the last is below 2^60, 19 times that below 2^64. */
+/* Columns below 2^115 to tight limbs: the carry of the last is below 2^60, 19 times that below
+ * 2^64. */
 static inline void field_carry_wide(struct field *out, field_wide r[FIELD_LIMBS])
 {
     for (int i = 0; i < FIELD_LIMBS - 1; i++) {
@@ -124,7 +127,8 @@ static inline void field_square(struct field *out, const struct field *a)
     field_carry_wide(out, r);
 }
 
-/* Four little-endian words to limbs; the top bit is left out. Tight, below p only if the words are. */
+/* Four little-endian words to limbs; the top bit is left out. Tight, below p only if the words
+ * are. */
 static inline void field_load(struct field *out, const void *words)
 {
     const uint8_t *from = words;

@@ -1,9 +1,9 @@
 #include "crypto/ed25519/field.h"
 
-/* Bernstein and Yang, "Fast constant-time gcd computation and modular inversion" (2019), in the variable-time form: f =
- * p and g = a are taken through division steps, 62 at a time on their low words alone; the steps' matrix is then
- * applied to f, g and to d, e, which keep f = a d and g = a e modulo p. When g is 0, f is 1 or -1, and d the inverse or
- * its negative. */
+/* Bernstein and Yang, "Fast constant-time gcd computation and modular inversion" (2019), in the
+ * variable-time form: f = p and g = a are taken through division steps, 62 at a time on their low
+ * words alone; the steps' matrix is then applied to f, g and to d, e, which keep f = a d and g = a
+ * e modulo p. When g is 0, f is 1 or -1, and d the inverse or its negative. */
 
 __extension__ typedef __int128 invert_wide;
 
@@ -24,8 +24,8 @@ struct matrix {
 static const struct signed62 modulus = {{-19, 0, 0, 0, 128}};
 static const uint64_t modulus_inverse = UINT64_C(0x39435e50d79435e5); /* of p, modulo 2^62 */
 
-/* `eta` is minus the paper's delta. Steps on even g are shifts; on odd g they add such a multiple of f that several low
- * bits become 0 at once. */
+/* `eta` is minus the paper's delta. Steps on even g are shifts; on odd g they add such a multiple
+ * of f that several low bits become 0 at once. */
 static int64_t divide_steps(int64_t eta, uint64_t f, uint64_t g, struct matrix *matrix)
 {
     uint64_t u = 1, v = 0, q = 0, r = 1;
@@ -80,7 +80,8 @@ static void update_gcd(struct signed62 *f, struct signed62 *g, const struct matr
     g->word[WORDS - 1] = (int64_t)cg;
 }
 
-/* (d, e) by the matrix, over 2^62 modulo p, from and to (-2p, p): multiples of p make the low words 0. */
+/* (d, e) by the matrix, over 2^62 modulo p, from and to (-2p, p): multiples of p make the low words
+ * 0. */
 static void update_inverse(struct signed62 *d, struct signed62 *e, const struct matrix *m)
 {
     int64_t d_minus = d->word[WORDS - 1] >> 63, e_minus = e->word[WORDS - 1] >> 63;

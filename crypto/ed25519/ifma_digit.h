@@ -1,7 +1,8 @@
 /* ifma_digit.h: table.h's recoding of scalars, in eight lanes.
  *
- * Shape: one window after the other, the carry of the last in hand. Memory: registers. Threads: any. Time: constant in
- * the scalars. Limits: table.h. Refusals: none. Cost: about ten instructions a window.
+ * Shape: one window after the other, the carry of the last in hand. Memory: registers. Threads:
+ * any. Time: constant in the scalars. Limits: table.h. Refusals: none. Cost: about ten instructions
+ * a window.
  */
 #ifndef CRYPTO_ED25519_IFMA_DIGIT_H
 #define CRYPTO_ED25519_IFMA_DIGIT_H
@@ -9,8 +10,8 @@
 #include "crypto/ed25519/ifma_field.h"
 #include "crypto/ed25519/scalar.h"
 
-/* The size of digit `index`; *minus: in which lanes it is negative, and on entry, in which the one before was (0 for
- * the first). The last digit takes all that is left. */
+/* The size of digit `index`; *minus: in which lanes it is negative, and on entry, in which the one
+ * before was (0 for the first). The last digit takes all that is left. */
 IFMA_INLINE __m512i ifma_digit(const __m512i scalar[SCALAR_WORDS], uint32_t window, uint32_t index,
                                bool last, __mmask8 *minus)
 {

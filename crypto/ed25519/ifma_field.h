@@ -1,14 +1,16 @@
 /* ifma_field.h: arithmetic modulo p = 2^255 - 19 on eight numbers at once, with AVX-512 IFMA.
  *
- * Shape: limb i of lane l is element l of row i; limbs of 51 bits. Products give columns, which are combined before
- * they are carried, so that sums and differences of products cost no carry of their own:
+ * Shape: limb i of lane l is element l of row i; limbs of 51 bits. Products give columns, which are
+ * combined before they are carried, so that sums and differences of products cost no carry of their
+ * own:
  *    tight    limbs below 2^51 + 2^17: what a carry gives
  *    factor   limbs below 2^52: what a product takes, as vpmadd52 looks no further
  *    column   below 2^61: what a product gives (300 x 2^52 at most)
  *    carried  from 0 to 2^63: what a carry takes
  * IFMA_BOUND checks it in builds with ED25519_CHECK_BOUNDS.
- * Memory: registers, and the caller's. Threads: any. Time: constant. Limits: as said; only functions with IFMA_TARGET
- * may call, after ed25519_backend_runs(ED25519_IFMA). Refusals: none. Cost: docs/ed25519.md.
+ * Memory: registers, and the caller's. Threads: any. Time: constant. Limits: as said; only
+ * functions with IFMA_TARGET may call, after ed25519_backend_runs(ED25519_IFMA). Refusals: none.
+ * Cost: docs/ed25519.md.
  */
 #ifndef CRYPTO_ED25519_IFMA_FIELD_H
 #define CRYPTO_ED25519_IFMA_FIELD_H
@@ -58,7 +60,8 @@ IFMA_INLINE __m512i ifma_all(uint64_t value)
 }
 
 #if IFMA_TAINT
-/* vpternlog's table, term by term: MemorySanitizer takes the instruction itself for a use of its operands. */
+/* vpternlog's table, term by term: MemorySanitizer takes the instruction itself for a use of its
+ * operands. */
 IFMA_INLINE __m512i ifma_logic(__m512i a, __m512i b, __m512i c, int truth)
 {
     __m512i out = _mm512_setzero_si512(), ones = _mm512_set1_epi64(-1);
@@ -109,10 +112,11 @@ IFMA_INLINE __m512i ifma_times(__m512i a, __m512i b)
 }
 #endif
 
-/* Factors to columns: the upper halves of products weigh 2^52, twice a limb's 2^51, so their sums are doubled before
- * the lower halves join them; columns from the fifth on come back times 19. A column is at most 5 x 2^52 + 2 x 5 x
- * 2^52, with the one that comes back 20 times that. The sums begin at `lift` p, an even multiple, so that something
- * can be subtracted from them: below 2^61 + 2^51 lift. */
+/* Factors to columns: the upper halves of products weigh 2^52, twice a limb's 2^51, so their sums
+ * are doubled before the lower halves join them; columns from the fifth on come back times 19. A
+ * column is at most 5 x 2^52 + 2 x 5 x 2^52, with the one that comes back 20 times that. The sums
+ * begin at `lift` p, an even multiple, so that something can be subtracted from them: below 2^61 +
+ * 2^51 lift. */
 IFMA_INLINE void ifma_multiply_lifted(struct ifma_field *out, const struct ifma_field *a,
                                       const struct ifma_field *b, uint64_t lift)
 {
@@ -167,7 +171,8 @@ IFMA_INLINE void ifma_lift(struct ifma_field *a, uint64_t lift)
         a->row[i] = _mm512_add_epi64(a->row[i], ifma_all(lift * FIELD_MASK));
 }
 
-/* Of columns: adds 1024 p, whose limbs are about 2^61, so that it is not negative: below 2^62 + 2^61. */
+/* Of columns: adds 1024 p, whose limbs are about 2^61, so that it is not negative: below 2^62 +
+ * 2^61. */
 IFMA_INLINE void ifma_difference(struct ifma_field *out, const struct ifma_field *a,
                                  const struct ifma_field *b)
 {
@@ -274,7 +279,8 @@ IFMA_INLINE void ifma_from_lanes(struct ifma_field *out, const struct field lane
         out->row[i] = _mm512_loadu_si512(rows[i]);
 }
 
-/* 1/a in each lane, tight, by one inversion for all: no lane is 0. `is_public`: in a time that depends on a. */
+/* 1/a in each lane, tight, by one inversion for all: no lane is 0. `is_public`: in a time that
+ * depends on a. */
 void ed25519_ifma_invert(struct ifma_field *out, const struct ifma_field *a, bool is_public);
 
 #endif

@@ -1,9 +1,11 @@
 /* ifma_point.h: points of the curve in eight lanes.
  *
- * Shape: a sum is kept as (Y-X, Y+X, Z, T): the two that the next addition multiplies are made from the columns of X
- * and Y, which are never carried themselves. Z stays in columns, lifted by half of IFMA_LIFT, as it is only doubled,
- * and added to what is subtracted from it. An addition of an entry (point.h) is 7 products and 7 carries.
- * Memory, threads, limits, refusals: ifma_field.h. Time: constant, the signs included; entries come in registers.
+ * Shape: a sum is kept as (Y-X, Y+X, Z, T): the two that the next addition multiplies are made from
+ * the columns of X and Y, which are never carried themselves. Z stays in columns, lifted by half of
+ * IFMA_LIFT, as it is only doubled, and added to what is subtracted from it. An addition of an
+ * entry (point.h) is 7 products and 7 carries.
+ * Memory, threads, limits, refusals: ifma_field.h. Time: constant, the signs included; entries come
+ * in registers.
  * Cost: docs/ed25519.md. Source: point.h.
  */
 #ifndef CRYPTO_ED25519_IFMA_POINT_H
@@ -22,7 +24,8 @@ struct ifma_entry {
     struct ifma_field y_plus_x, y_minus_x, t2d;
 };
 
-/* An entry alone, whose y+x and y-x are exchanged already: times 4, so that T = 2x 2y needs no division. */
+/* An entry alone, whose y+x and y-x are exchanged already: times 4, so that T = 2x 2y needs no
+ * division. */
 IFMA_INLINE void ifma_point_begin(struct ifma_point *point, const struct ifma_entry *entry)
 {
     struct ifma_field x, y, column;
@@ -66,8 +69,8 @@ IFMA_INLINE void ifma_point_close(struct ifma_point *point, const struct ifma_fi
     ifma_product(&point->t, e, h);
 }
 
-/* Adds an entry; in the lanes of `minus` its y+x and y-x are exchanged already, and 2dxy counts as negative. 2Z is
- * lifted by IFMA_LIFT and below 2^62 + 2^61, so F and G stay below 2^63. */
+/* Adds an entry; in the lanes of `minus` its y+x and y-x are exchanged already, and 2dxy counts as
+ * negative. 2Z is lifted by IFMA_LIFT and below 2^62 + 2^61, so F and G stay below 2^63. */
 IFMA_INLINE void ifma_point_add_entry(struct ifma_point *point, const struct ifma_entry *entry,
                                       __mmask8 minus)
 {

@@ -1,7 +1,9 @@
 /* ifma_scalar.h: scalar.h's reduction modulo L, in eight lanes.
  *
- * Shape: limbs of 52 bits, as vpmadd52 multiplies; the same cuts at bit 252 as in scalar.c. Memory: registers.
- * Threads: any. Time: constant. Limits: any 512 bits. Refusals: none. Cost: about 60 products of limbs for eight lanes.
+ * Shape: limbs of 52 bits, as vpmadd52 multiplies; the same cuts at bit 252 as in scalar.c. Memory:
+ * registers.
+ * Threads: any. Time: constant. Limits: any 512 bits. Refusals: none. Cost: about 60 products of
+ * limbs for eight lanes.
  */
 #ifndef CRYPTO_ED25519_IFMA_SCALAR_H
 #define CRYPTO_ED25519_IFMA_SCALAR_H

@@ -27,7 +27,8 @@ IFMA_INLINE __m512i select_limb(const uint64_t *row, __m512i index, __mmask8 upp
     return _mm512_maskz_mov_epi64(some, _mm512_mask_blend_epi64(upper, low, high));
 }
 
-/* Entry `digit` of the window in each lane: every row is read, permutations pick; 0 is the neutral point (1, 1, 0). */
+/* Entry `digit` of the window in each lane: every row is read, permutations pick; 0 is the neutral
+ * point (1, 1, 0). */
 IFMA_INLINE void select_entry(struct ifma_entry *entry, const uint64_t *window, __m512i digit,
                               __mmask8 minus)
 {

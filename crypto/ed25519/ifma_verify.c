@@ -22,7 +22,7 @@ struct group {
     uint32_t stride;              /* lanes a job */
 };
 
-/* ---- hashes ------------------------------------------------------------------------------------ */
+/* ---- hashes ---------------------------------------------------------------------------------- */
 
 IFMA_INLINE void hash_lanes(struct work *work, uint32_t first, uint32_t count)
 {
@@ -39,7 +39,7 @@ IFMA_INLINE void hash_lanes(struct work *work, uint32_t first, uint32_t count)
     ed25519_ifma_hash_scalar(&work->h[first], text, count);
 }
 
-/* ---- digits ------------------------------------------------------------------------------------ */
+/* ---- digits ---------------------------------------------------------------------------------- */
 
 /* table.h's recoding in eight lanes: appends a step for each window of the scalars. */
 IFMA_INLINE void append_steps(struct steps *steps, const __m512i scalar[SCALAR_WORDS],
@@ -94,7 +94,7 @@ IFMA_INLINE void list_steps(struct steps *steps, const struct work *work, const 
     append_steps(steps, scalar, _mm512_loadu_si512((const void *)table), work->key_window);
 }
 
-/* ---- sums -------------------------------------------------------------------------------------- */
+/* ---- sums ------------------------------------------------------------------------------------ */
 
 IFMA_INLINE void prefetch_step(const uint8_t *const entry[IFMA_LANES])
 {
@@ -159,7 +159,7 @@ IFMA_TARGET static void sum_group(struct work *work, struct group *group)
     }
 }
 
-/* ---- verdicts ---------------------------------------------------------------------------------- */
+/* ---- verdicts -------------------------------------------------------------------------------- */
 
 /* Bit j: the sum of the group's job j encodes to its R. */
 IFMA_TARGET static uint64_t compare_group(const struct work *work, const struct group *group,

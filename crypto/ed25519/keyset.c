@@ -11,7 +11,8 @@
 #define WINDOW_MAX_LANES 10u
 #define WINDOW_MAX_ALONE 7u
 
-/* y of the points whose order divides 8: 0, 1, those of order 8, -1; then p and p + 1, which are 0 and 1 again. */
+/* y of the points whose order divides 8: 0, 1, those of order 8, -1; then p and p + 1, which are 0
+ * and 1 again. */
 static const uint64_t small_orders[7][4] = {
     {0, 0, 0, 0},
     {1, 0, 0, 0},
@@ -56,7 +57,7 @@ const char *ed25519_refusal_sentence(enum ed25519_refusal refusal)
     return sentences[refusal];
 }
 
-/* ---- the base point ---------------------------------------------------------------------------- */
+/* ---- the base point -------------------------------------------------------------------------- */
 
 struct base_parts {
     size_t table, sign_table, bytes;
@@ -103,7 +104,7 @@ struct ed25519_base *ed25519_base_init(void *memory, uint32_t window, enum ed255
     return base;
 }
 
-/* ---- a keyset ---------------------------------------------------------------------------------- */
+/* ---- a keyset -------------------------------------------------------------------------------- */
 
 struct keyset_parts {
     size_t slot, tables, bytes;

@@ -1,8 +1,9 @@
 /* lanes.h: texts for the hashes that work on several lanes.
  *
- * Shape: a text is a head of 32 or 64 bytes (R, A; or a prefix) and a message. Memory: the caller's, read during the
- * call.
- * Threads: any. Time: that of the lengths. Limits: a message below 2^60 bytes. Refusals: none. Cost: docs/ed25519.md.
+ * Shape: a text is a head of 32 or 64 bytes (R, A; or a prefix) and a message. Memory: the
+ * caller's, read during the call.
+ * Threads: any. Time: that of the lengths. Limits: a message below 2^60 bytes. Refusals: none.
+ * Cost: docs/ed25519.md.
  */
 #ifndef CRYPTO_ED25519_LANES_H
 #define CRYPTO_ED25519_LANES_H

@@ -2,7 +2,8 @@
 
 const struct point ed25519_point_neutral = {.x = {{0}}, .y = {{1}}, .z = {{1}}, .t = {{0}}};
 
-/* x = (u/v)^((p+3)/8) = u v^3 (u v^7)^((p-5)/8), times sqrt(-1) if that is a root of -u/v (RFC 8032, 5.1.3). */
+/* x = (u/v)^((p+3)/8) = u v^3 (u v^7)^((p-5)/8), times sqrt(-1) if that is a root of -u/v (RFC
+ * 8032, 5.1.3). */
 bool ed25519_point_decompress(struct point *point, const uint8_t bytes[32])
 {
     struct field u, v, v3, x, check, zero = {{0}};

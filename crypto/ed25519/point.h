@@ -1,12 +1,15 @@
 /* point.h: points of the curve -x^2 + y^2 = 1 + d x^2 y^2, one at a time.
  *
- * Shape: extended coordinates x = X/Z, y = Y/Z, XY = ZT; tables hold entries (y+x, y-x, 2dxy) of 96 bytes, each number
- * canonical, so that an addition of an entry is 7 products. The formulas are complete on this curve: they hold for the
- * neutral point, for doubling and for points with a part of small order, and Z is never 0.
- * Memory: the caller's; outputs may be inputs. Threads: any. Time: constant but for decompression and
- * point_add_entry's sign and address, which are public. Limits: field.h; limbs are tight between calls.
+ * Shape: extended coordinates x = X/Z, y = Y/Z, XY = ZT; tables hold entries (y+x, y-x, 2dxy) of 96
+ * bytes, each number canonical, so that an addition of an entry is 7 products. The formulas are
+ * complete on this curve: they hold for the neutral point, for doubling and for points with a part
+ * of small order, and Z is never 0.
+ * Memory: the caller's; outputs may be inputs. Threads: any. Time: constant but for decompression
+ * and point_add_entry's sign and address, which are public. Limits: field.h; limbs are tight
+ * between calls.
  * Refusals: a y without a point. Cost: an addition 7 or 8 products, a doubling 4 and 4 squares.
- * Source: Hisil, Wong, Carter, Dawson, "Twisted Edwards Curves Revisited", 3.1 and 3.3; RFC 8032, 5.1.
+ * Source: Hisil, Wong, Carter, Dawson, "Twisted Edwards Curves Revisited", 3.1 and 3.3; RFC 8032,
+ * 5.1.
  */
 #ifndef CRYPTO_ED25519_POINT_H
 #define CRYPTO_ED25519_POINT_H

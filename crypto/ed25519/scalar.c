@@ -89,9 +89,9 @@ static inline void subtract_if_not_below(uint64_t value[SCALAR_WORDS], const uin
     (void)add_words(value, back, SCALAR_WORDS);
 }
 
-/* x = x1 2^252 + x0 is x0 - c x1; y = c x1 (below 2^385) and z = c y1 (below 2^258) are cut in the same way, so that
- * x is x0 - y0 + z0 - c z1. With 2L added that lies between 0 and 2^253 + 2L, so below 2L after the first
- * subtraction and below L after the second. */
+/* x = x1 2^252 + x0 is x0 - c x1; y = c x1 (below 2^385) and z = c y1 (below 2^258) are cut in the
+ * same way, so that x is x0 - y0 + z0 - c z1. With 2L added that lies between 0 and 2^253 + 2L, so
+ * below 2L after the first subtraction and below L after the second. */
 void ed25519_scalar_reduce(struct scalar *out, const uint64_t wide[8])
 {
     uint64_t x[8], y[7], z[6], w[3], x1[5], y1[4], z1[3];

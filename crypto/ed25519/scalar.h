@@ -1,7 +1,8 @@
-/* scalar.h: numbers modulo L = 2^252 + 27742317777372353535851937790883648493, the order of the base point.
+/* scalar.h: numbers modulo L = 2^252 + 27742317777372353535851937790883648493, the order of the
+ * base point.
  *
- * Shape: four little-endian words. Memory: the caller's; outputs may be inputs. Threads: any. Time: constant, except
- * for scalar_canonical, which sees public bytes. Limits: as said. Refusals: none.
+ * Shape: four little-endian words. Memory: the caller's; outputs may be inputs. Threads: any. Time:
+ * constant, except for scalar_canonical, which sees public bytes. Limits: as said. Refusals: none.
  * Cost: a reduction of 64 bytes about 25 ns; docs/ed25519.md.
  */
 #ifndef CRYPTO_ED25519_SCALAR_H

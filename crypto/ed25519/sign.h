@@ -1,11 +1,12 @@
 /* sign.h: how a batch is signed: [r]B for many secret r at once.
  *
- * Shape: 43 windows of 6 bits, digits of -32..32; the entries 1..32 of a window lie limb by limb, so that a lane picks
- * its own with permutations of whole rows, which every choice reads alike.
+ * Shape: 43 windows of 6 bits, digits of -32..32; the entries 1..32 of a window lie limb by limb,
+ * so that a lane picks its own with permutations of whole rows, which every choice reads alike.
  *
  *    sign_table[window][number][limb][entry - 1]    number: y+x, y-x, 2dxy
  *
- * Memory: SIGN_TABLE_BYTES of the base. Threads: readers. Time: constant in scalars, prefixes and r. Limits: none.
+ * Memory: SIGN_TABLE_BYTES of the base. Threads: readers. Time: constant in scalars, prefixes and
+ * r. Limits: none.
  * Refusals: none. Cost: docs/ed25519.md.
  */
 #ifndef CRYPTO_ED25519_SIGN_H

@@ -1,16 +1,18 @@
 /* table.h: where the multiples of a point lie, and how they get there.
  *
- * Shape: a scalar below L is cut into windows of w bits, recoded to digits d with |d| <= 2^(w-1); the last window takes
- * what is left up to bit 252 and is never negative. Recoding keeps the integer: nothing is added that is a multiple of
- * L.
+ * Shape: a scalar below L is cut into windows of w bits, recoded to digits d with |d| <= 2^(w-1);
+ * the last window takes what is left up to bit 252 and is never negative. Recoding keeps the
+ * integer: nothing is added that is a multiple of L.
  *
  *    entry 0                the neutral point, for every digit 0
- *    entry i 2^(w-1) + d    d 2^(w i) P, for 1 <= d <= 2^(w-1); in the last window d <= 2^(252 - w i)
+ *    entry i 2^(w-1) + d    d 2^(w i) P, for 1 <= d <= 2^(w-1); in the last window d <= 2^(252 - w
+ *                           i)
  *
- * A window of w bits has n = ceil(252 / w) digits. The last digit of a scalar below L is at most 2^(252 - w (n-1)):
- * from 2^252 on, the bits from 125 to 251 are 0, so no carry comes in.
- * Memory: the caller's, aligned to 32 bytes. Threads: any. Time: public data, no promise. Limits: ED25519_WINDOW_MIN to
- * ED25519_WINDOW_MAX. Refusals: none. Cost: docs/ed25519.md; about 15 products an entry.
+ * A window of w bits has n = ceil(252 / w) digits. The last digit of a scalar below L is at most
+ * 2^(252 - w (n-1)): from 2^252 on, the bits from 125 to 251 are 0, so no carry comes in.
+ * Memory: the caller's, aligned to 32 bytes. Threads: any. Time: public data, no promise. Limits:
+ * ED25519_WINDOW_MIN to ED25519_WINDOW_MAX. Refusals: none. Cost: docs/ed25519.md; about 15
+ * products an entry.
  */
 #ifndef CRYPTO_ED25519_TABLE_H
 #define CRYPTO_ED25519_TABLE_H

@@ -1,8 +1,11 @@
-/* work.h: a stretch of a batch, between the checks that every backend shares and the arithmetic that each does its way.
+/* work.h: a stretch of a batch, between the checks that every backend shares and the arithmetic
+ * that each does its way.
  *
- * Shape: batch_verify collects up to WORK_MAX jobs whose S is canonical, whose R is not forbidden and whose key has a
- * slot; a backend fills in h = SHA-512(R A M) mod L, then says for which encode([S]B + [h](-A)) is R.
- * Memory: the caller's stack. Threads: one. Time: public data, no promise. Limits: WORK_MAX. Refusals: none.
+ * Shape: batch_verify collects up to WORK_MAX jobs whose S is canonical, whose R is not forbidden
+ * and whose key has a slot; a backend fills in h = SHA-512(R A M) mod L, then says for which
+ * encode([S]B + [h](-A)) is R.
+ * Memory: the caller's stack. Threads: one. Time: public data, no promise. Limits: WORK_MAX.
+ * Refusals: none.
  * Cost: docs/ed25519.md.
  */
 #ifndef CRYPTO_ED25519_WORK_H

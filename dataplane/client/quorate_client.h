@@ -68,7 +68,8 @@ struct quorate_result {
     uint32_t value_bytes;
 };
 
-/* Reads the file that `quorate keygen` writes. False: errno, or EINVAL if it holds something else. */
+/* Reads the file that `quorate keygen` writes. False: errno, or EINVAL if it holds something
+ * else. */
 bool quorate_secret_load(const char *path, uint8_t secret[QUORATE_SECRET_BYTES]);
 
 /* Endpoints are "a.b.c.d:port", UDP, of the group at every member; `options` may be NULL. Sends

@@ -1,7 +1,7 @@
 /* clients.h: the list of those who may ask.
  *
- * Shape: a text file, a public key of 64 hexadecimal digits a line; what follows the key is a remark,
- * as is a line that begins with #. Read once, at start.
+ * Shape: a text file, a public key of 64 hexadecimal digits a line; what follows the key is a
+ * remark, as is a line that begins with #. Read once, at start.
  *
  * Memory: allocated, sorted, the caller's to free. Threads, time: none. Limits: CLIENTS_KEYS_MAX
  * keys. Refusals: a sentence with the line. Cost: start-up only.

@@ -9,9 +9,9 @@
  *                                                            └─► seal ◄─────────────┘ ─► tx ─► port
  *
  *   A lane serves the groups g with g % lane_count == lane index. Until the view bears a cluster
- *   (bootstrap), it answers clients with NOT_LEADER and refuses members. verify is walked only where
- *   clients have to sign: it checks the signatures of all that a burst brought, over all groups, in
- *   one batch, and waits for no more.
+ *   (bootstrap), it answers clients with NOT_LEADER and refuses members. verify is walked only
+ *   where clients have to sign: it checks the signatures of all that a burst brought, over all
+ *   groups, in one batch, and waits for no more.
  *
  * Memory: one flat region, lane_footprint bytes; queue, ducts and view cell are lent for the lane's
  *   life. lane_init allocates nothing; lane_fini returns every frame it holds. Threads: each room
@@ -122,8 +122,8 @@ uint32_t lane_room_poll(struct lane *, enum lane_room room);
 /* When the lane next has something to do by itself (virtual time skips to it). Owner. */
 uint64_t lane_wake_ns(const struct lane *);
 
-/* Builds the table of a client's key that the verify room asked for: some 0.6 ms that no polling core
- * shall spend. Control thread, each of its turns. False: there was none. */
+/* Builds the table of a client's key that the verify room asked for: some 0.6 ms that no polling
+ * core shall spend. Control thread, each of its turns. False: there was none. */
 bool lane_build_table(struct lane *);
 
 /* Hellos of other members, for the control thread, which publishes what they say. False: no

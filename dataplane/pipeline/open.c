@@ -49,8 +49,8 @@ static bool is_listed(const struct lane_clients *clients, const uint8_t *key)
            bsearch(key, clients->key, clients->key_count, ED25519_KEY_BYTES, compare_keys) != NULL;
 }
 
-/* What becomes of a message: it goes on, once its signature was checked or because it needs none; its
- * client is told that it may not ask; nobody is told. */
+/* What becomes of a message: it goes on, once its signature was checked or because it needs none;
+ * its client is told that it may not ask; nobody is told. */
 enum welcome { WELCOME, WELCOME_IF_SIGNED, UNWELCOME, IGNORED };
 
 /* A client's message from the network, where clients have to sign. */

@@ -2,8 +2,8 @@
  * many signatures as there are, without waiting for more. */
 #include "dataplane/pipeline/internal.h"
 
-/* A signature by a key without a table is checked alone, in some 50 us. They may take a tenth of the
- * room's time: anybody can make up keys, and everybody else would wait. */
+/* A signature by a key without a table is checked alone, in some 50 us. They may take a tenth of
+ * the room's time: anybody can make up keys, and everybody else would wait. */
 #define ALONE_PERIOD_NS 500000u
 #define NO_JOB          UINT32_MAX
 

@@ -253,8 +253,8 @@ enum wire_status {
     WIRE_REPLY_GONE,      /* committed and applied, the answer is no longer kept */
     WIRE_TOO_BIG,
     WIRE_BAD_COMMAND,
-    WIRE_NO_SPACE,   /* the table is full by its own count: same answer on every replica */
-    WIRE_WRONG_TYPE, /* INCR of something that is no number, or it would overflow */
+    WIRE_NO_SPACE,     /* the table is full by its own count: same answer on every replica */
+    WIRE_WRONG_TYPE,   /* INCR of something that is no number, or it would overflow */
     WIRE_UNAUTHORIZED, /* the cluster wants a signature, or this key may not ask; not executed */
     WIRE_STATUS_COUNT
 };

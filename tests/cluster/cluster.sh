@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # cluster.sh N [--driver af_packet|af_xdp] [--with FILE] [-- COMMAND ...]
 #
-# N real quorated processes, with the lines of FILE in their configurations, each in a network namespace of its own. dp0 carries the consensus port and has no kernel
-# address; mg0 carries RESP. Both hang on bridges in one more namespace, in which COMMAND runs. Without COMMAND the
-# cluster stays up until interrupted. Everything is taken down on any exit; nothing outside these namespaces is
-# touched.
+# N real quorated processes, each in a network namespace of its own, with the lines of FILE in their configurations.
+# dp0 carries the consensus port and has no kernel address; mg0 carries RESP. Both hang on bridges in one more
+# namespace, in which COMMAND runs. Without COMMAND the cluster stays up until interrupted. Everything is taken down
+# on any exit; nothing outside these namespaces is touched.
 #
 # COMMAND gets QUORATE_ENDPOINTS (address:port,...), the programs in its PATH, and QUORATE_CLUSTER: a directory with
 # node N's configuration N.ini, its log N.log, its process id N.pid, and the script `start N`, which starts a node that

@@ -1,5 +1,5 @@
-/* Batches of good, bent and raw signatures: every backend gives libsodium's verdict on each. The input is a program:
- * how many jobs, then for each whose key, what message, and what is bent. */
+/* Batches of good, bent and raw signatures: every backend gives libsodium's verdict on each. The
+ * input is a program: how many jobs, then for each whose key, what message, and what is bent. */
 #include "crypto/ed25519/ed25519.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,6 @@
-/* Verifiers use keys by the numbers of a roster, while control takes keys away, waits for a grace period and gives
- * their slots to others. A slot handed on too early answers for the wrong key: the verdict betrays it, as TSan does. */
+/* Verifiers use keys by the numbers of a roster, while control takes keys away, waits for a grace
+ * period and gives their slots to others. A slot handed on too early answers for the wrong key: the
+ * verdict betrays it, as TSan does. */
 #include <gtest/gtest.h>
 #include <sodium.h>
 
@@ -80,7 +81,8 @@ static bool verdicts_hold(const ed25519_keyset *keyset, const std::vector<Signer
     return true;
 }
 
-/* Slots by turns lose their key and get the next signer's; the last kSlots signers are the members. */
+/* Slots by turns lose their key and get the next signer's; the last kSlots signers are the
+ * members. */
 static void replace_by_turns(ed25519_keyset *keyset, const std::vector<Signer> &signers,
                              std::vector<Roster> &rosters, std::atomic<const Roster *> &published)
 {

@@ -59,7 +59,8 @@ holds 'an honest run' '.errors == 0 and .replicas_agree and .preloaded and .dura
 
 echo "clients that sign"
 expect 0 "$bench" load --client-auth signature --window 16 --seconds 0.3 --clients 3 --keys 500 --json
-holds 'signatures' '.client_auth == "signature" and .client_signing == "in batches" and .errors == 0 and .replicas_agree'
+holds 'signatures' '.client_auth == "signature" and .client_signing == "in batches" and .errors == 0 and
+  .replicas_agree'
 holds 'the verify room' '.rooms.verify.cycles_per_op > 0 and (.verify_batches | add > 0)'
 
 echo "a mixed open loop, and the death of the leader"

@@ -11,7 +11,7 @@ extern "C" {
 #include "crypto/ed25519/burst.h"
 }
 
-/* ---- twin -------------------------------------------------------------------------------------- */
+/* ---- twin ------------------------------------------------------------------------------------ */
 
 static Bytes32 hash_of(const char *domain, const Bytes &body)
 {
@@ -77,7 +77,7 @@ static Bytes twin_text(const std::string &context, const std::vector<Bytes> &mes
     return text;
 }
 
-/* ---- bench ------------------------------------------------------------------------------------- */
+/* ---- bench ----------------------------------------------------------------------------------- */
 
 /* A claim with bytes of its own, so that they can be bent. */
 struct Claim {
@@ -191,7 +191,7 @@ static bool all_good(const std::vector<ed25519_burst_refusal> &verdicts)
                        [](ed25519_burst_refusal refusal) { return refusal == ED25519_BURST_GOOD; });
 }
 
-/* ---- what holds -------------------------------------------------------------------------------- */
+/* ---- what holds ------------------------------------------------------------------------------ */
 
 TEST_P(Burst, PathsAndRootsAreTheTwins)
 {
@@ -256,7 +256,7 @@ TEST_P(Burst, NothingIsSharedWithALiar)
     }
 }
 
-/* ---- what does not ----------------------------------------------------------------------------- */
+/* ---- what does not --------------------------------------------------------------------------- */
 
 TEST_P(Burst, EveryBitCounts)
 {
@@ -326,7 +326,8 @@ TEST_P(Burst, RefusesByName)
     }
 }
 
-/* The two hashes below a node, given as a message: refused twice over, by the domain and by the signed count. */
+/* The two hashes below a node, given as a message: refused twice over, by the domain and by the
+ * signed count. */
 TEST_P(Burst, NodesAreNoLeaves)
 {
     const std::vector<Bytes> messages = messages_of(4, 0);

@@ -1,7 +1,9 @@
 /* ed25519_cases.h: signatures at the edges of the predicate, and a bench to check them on.
  *
- * Shape: cases are made by libsodium's point and scalar arithmetic from fixed seeds. Bench owns a base and keysets.
- * Memory: the standard library's. Threads: one. Time, limits, refusals: none. Cost: none that matters.
+ * Shape: cases are made by libsodium's point and scalar arithmetic from fixed seeds. Bench owns a
+ * base and keysets.
+ * Memory: the standard library's. Threads: one. Time, limits, refusals: none. Cost: none that
+ * matters.
  */
 #ifndef TESTS_UNIT_CRYPTO_ED25519_CASES_H
 #define TESTS_UNIT_CRYPTO_ED25519_CASES_H
@@ -30,10 +32,12 @@ struct Case {
 Bytes from_hex(const std::string &hex);
 void judge(Case &one); /* fills in `good` */
 
-/* All of it that is special: torsion in A and R, S and multiples of L, small and non-canonical encodings. */
+/* All of it that is special: torsion in A and R, S and multiples of L, small and non-canonical
+ * encodings. */
 std::vector<Case> edge_cases();
 
-/* `count` signatures by `signers` keys, every third one bent somewhere; the same for the same seed. */
+/* `count` signatures by `signers` keys, every third one bent somewhere; the same for the same
+ * seed. */
 std::vector<Case> random_cases(uint32_t count, uint32_t signers, uint64_t seed);
 
 /* The fourteen encodings of points of small order, the order-8 points' multiples 0..7 first. */
@@ -47,7 +51,8 @@ struct Region {
     std::unique_ptr<void, void (*)(void *)> memory;
 };
 
-/* A keyset with the keys of the cases that it takes; those that it refuses must be bad, by libsodium. */
+/* A keyset with the keys of the cases that it takes; those that it refuses must be bad, by
+ * libsodium. */
 class Bench
 {
   public:

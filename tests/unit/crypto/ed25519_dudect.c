@@ -1,7 +1,7 @@
-/* Whether the time of signing tells secrets apart: Welch's t-test between one key and many, in random order, after
- * "dude, is my code constant time?" (Reparaz, Balasch, Verbauwhede, 2017). Prints t of all samples and of those below
- * some percentiles; beyond 4.5 they differ. Not a test of CI: machines make noise. `meson test -C build --benchmark
- * ed25519_dudect` runs it. */
+/* Whether the time of signing tells secrets apart: Welch's t-test between one key and many, in
+ * random order, after "dude, is my code constant time?" (Reparaz, Balasch, Verbauwhede, 2017).
+ * Prints t of all samples and of those below some percentiles; beyond 4.5 they differ. Not a test
+ * of CI: machines make noise. `meson test -C build --benchmark ed25519_dudect` runs it. */
 #include "crypto/ed25519/ed25519.h"
 #include "numa/base/assert.h"
 #include "numa/base/bits.h"

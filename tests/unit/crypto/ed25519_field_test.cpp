@@ -1,4 +1,5 @@
-/* Fields, scalars, digits and hashes against dumb twins, at their bounds; built with the bounds checked. */
+/* Fields, scalars, digits and hashes against dumb twins, at their bounds; built with the bounds
+ * checked. */
 #include <gtest/gtest.h>
 #include <sodium.h>
 
@@ -11,7 +12,7 @@ extern "C" {
 #include "tests/unit/crypto/ed25519_probe.h"
 }
 
-/* ---- the twin: four words modulo p, by additions ----------------------------------------------- */
+/* ---- the twin: four words modulo p, by additions --------------------------------------------- */
 
 struct Number {
     std::array<uint64_t, 4> word{};
@@ -97,7 +98,7 @@ static Number number(const uint8_t bytes[32])
     return out;
 }
 
-/* ---- limbs at and around their bounds ---------------------------------------------------------- */
+/* ---- limbs at and around their bounds -------------------------------------------------------- */
 
 static std::vector<Limbs> extremes(uint64_t limit, random_state &chance)
 {
@@ -195,7 +196,7 @@ TEST(Field, Inverses)
     }
 }
 
-/* ---- lanes ------------------------------------------------------------------------------------- */
+/* ---- lanes ----------------------------------------------------------------------------------- */
 
 static void drive_ifma(probe_operation operation, uint64_t limit_a, uint64_t limit_b)
 {
@@ -342,7 +343,7 @@ TEST(Lanes, Hashes)
     }
 }
 
-/* ---- scalars ----------------------------------------------------------------------------------- */
+/* ---- scalars --------------------------------------------------------------------------------- */
 
 TEST(Scalar, ReducesAsLibsodium)
 {
@@ -425,7 +426,7 @@ TEST(Scalar, ReducesInLanes)
     }
 }
 
-/* ---- digits ------------------------------------------------------------------------------------ */
+/* ---- digits ---------------------------------------------------------------------------------- */
 
 using Scalar = std::array<uint8_t, 32>;
 

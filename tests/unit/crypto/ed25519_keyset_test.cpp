@@ -141,7 +141,7 @@ TEST(Backend, NamesAndChoice)
     EXPECT_FALSE(ed25519_backend_runs(static_cast<ed25519_backend>(ED25519_BACKENDS)));
 }
 
-/* ---- cache ------------------------------------------------------------------------------------- */
+/* ---- cache ----------------------------------------------------------------------------------- */
 
 class Cache : public Keyset
 {

@@ -1,6 +1,8 @@
-/* ed25519_probe.h: what tests ask of the files inside crypto/ed25519, whose headers are not for C++.
+/* ed25519_probe.h: what tests ask of the files inside crypto/ed25519, whose headers are not for
+ * C++.
  *
- * Shape: plain C around internal functions, compiled with ED25519_CHECK_BOUNDS. Memory, threads: the caller's, one.
+ * Shape: plain C around internal functions, compiled with ED25519_CHECK_BOUNDS. Memory, threads:
+ * the caller's, one.
  * Time, limits, refusals, cost: none.
  */
 #ifndef TESTS_UNIT_CRYPTO_ED25519_PROBE_H
@@ -26,14 +28,16 @@ enum probe_operation {
 void probe_field(enum probe_operation operation, uint8_t out[32], const uint64_t a[PROBE_LIMBS],
                  const uint64_t b[PROBE_LIMBS]);
 
-/* The same in eight lanes with IFMA, and in four of ten limbs with AVX2; neither squares, and AVX2 does not invert. */
+/* The same in eight lanes with IFMA, and in four of ten limbs with AVX2; neither squares, and AVX2
+ * does not invert. */
 void probe_ifma(enum probe_operation operation, uint8_t out[PROBE_LANES][32],
                 const uint64_t a[PROBE_LANES][PROBE_LIMBS],
                 const uint64_t b[PROBE_LANES][PROBE_LIMBS]);
 void probe_avx2(enum probe_operation operation, uint8_t out[4][32],
                 const uint64_t a[4][PROBE_WIDE_LIMBS], const uint64_t b[4][PROBE_WIDE_LIMBS]);
 
-/* Bit i: the backend finds [scalar i]B + [h](neutral) encoded by the bytes at encoded + 32 i. Scalars below L. */
+/* Bit i: the backend finds [scalar i]B + [h](neutral) encoded by the bytes at encoded + 32 i.
+ * Scalars below L. */
 uint64_t probe_base_multiple(enum ed25519_backend backend, const struct ed25519_base *base,
                              const uint8_t *scalars, const uint8_t *encoded, uint32_t count);
 

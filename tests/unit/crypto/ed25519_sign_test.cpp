@@ -86,7 +86,7 @@ TEST(Ed25519Sign, SignersAreWiped)
         std::all_of(bytes, bytes + sizeof signing.signer, [](uint8_t byte) { return byte == 0; }));
 }
 
-/* ---- what stays on the stack ------------------------------------------------------------------- */
+/* ---- what stays on the stack ----------------------------------------------------------------- */
 
 /* Runs a function on a stack of its own, and gives what it left there. */
 class Stack

@@ -1,6 +1,6 @@
-/* Signing with secrets that count as uninitialised: MemorySanitizer reports a branch or an address that depends on one.
- * "ed25519_taint" signs; "ed25519_taint leak" lets one into code for public data, and is to be reported.
- * Valgrind would do, but knows no AVX-512. */
+/* Signing with secrets that count as uninitialised: MemorySanitizer reports a branch or an address
+ * that depends on one. "ed25519_taint" signs; "ed25519_taint leak" lets one into code for public
+ * data, and is to be reported. Valgrind would do, but knows no AVX-512. */
 #include "crypto/ed25519/ed25519.h"
 #include "crypto/ed25519/field.h"
 

@@ -34,6 +34,7 @@ struct seat {
 struct core {
     CACHE_ALIGNED struct seat seat[CORE_SEATS_MAX];
     _Atomic uint32_t seat_count;
+    struct seat *speaker; /* whose poll last found something; the core's own */
     _Atomic bool stop;
     _Atomic bool running;
     bool yields;

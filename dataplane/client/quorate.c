@@ -73,10 +73,9 @@ bool quorate_secret_load(const char *path, uint8_t secret[QUORATE_SECRET_BYTES])
     bool good = fread(text, 1, sizeof text, file) == sizeof text && text[sizeof text - 1] == '\n';
     (void)fclose(file);
     for (size_t i = 0; good && i < QUORATE_SECRET_BYTES; i++) {
-        unsigned byte;
-        good = isxdigit((unsigned char)text[2 * i]) && isxdigit((unsigned char)text[2 * i + 1]) &&
-               sscanf(text + 2 * i, "%2x", &byte) == 1;
-        secret[i] = good ? (uint8_t)byte : 0;
+        char digits[3] = {text[2 * i], text[2 * i + 1], '\0'};
+        good = isxdigit((unsigned char)digits[0]) && isxdigit((unsigned char)digits[1]);
+        secret[i] = good ? (uint8_t)strtoul(digits, NULL, 16) : 0;
     }
     explicit_bzero(text, sizeof text);
     if (!good)
@@ -106,8 +105,8 @@ static bool fill_config(const struct quorate_options *options, uint32_t count,
             min_u64(or_default(options->deadline_ns, DEADLINE_DEFAULT_NS), DEADLINE_MAX_NS),
     };
     config->retry_max_ns = RETRY_DOUBLED * config->retry_ns;
-    for (uint16_t i = 0; i < count; i++)
-        config->target[i] = i;
+    for (uint32_t i = 0; i < count; i++)
+        config->target[i] = (uint16_t)i;
     return client_footprint(config) != 0;
 }
 

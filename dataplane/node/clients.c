@@ -85,7 +85,7 @@ bool clients_load(const char *path, struct clients_list *list, char error[HOST_E
     *list = (struct clients_list){0};
     FILE *file = fopen(path, "re");
     if (file == NULL) {
-        (void)snprintf(error, HOST_ERROR_MAX, "%.100s: %.100s", path, strerror(errno));
+        (void)snprintf(error, HOST_ERROR_MAX, "%.100s: %.100s", path, strerrordesc_np(errno));
         return false;
     }
     const char *wrong = read_lines(file, list, &number);

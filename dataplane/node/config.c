@@ -386,7 +386,9 @@ bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR
     host_config_defaults(&file->host);
     node_config_defaults(&file->node);
     int line = parse(path, &reading);
-    const char *why = line < 0 ? strerror(errno) : line > 0 ? wrong : inconsistent(file, wrong);
+    const char *why = line < 0   ? strerrordesc_np(errno)
+                      : line > 0 ? wrong
+                                 : inconsistent(file, wrong);
     if (why != NULL) {
         char where[16] = "";
         if (line > 0)

@@ -97,8 +97,8 @@ struct host {
 };
 
 /* core.c */
-int core_run(void *core);
-int core_run_client(void *core);
+int core_run(void *argument); /* a struct core */
+int core_run_client(void *argument);
 void core_seat_add(struct core *, struct lane *, uint32_t rooms);
 void core_seat_leave(struct core *, const struct lane *); /* returns when the core has left it */
 

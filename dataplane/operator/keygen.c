@@ -43,7 +43,7 @@ int operator_keygen(const struct operator_options *options)
     explicit_bzero(secret, sizeof secret);
     explicit_bzero(text, sizeof text);
     if (!written) {
-        operator_complain(NULL, "%s: %s", options->word[1], strerror(errno));
+        operator_complain(NULL, "%s: %s", options->word[1], strerrordesc_np(errno));
         return EX_CANTCREAT;
     }
     (void)printf("%s\n", public_text);

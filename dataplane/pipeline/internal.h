@@ -365,7 +365,7 @@ uint32_t cut_on(struct lane *);
 
 /* ---- seal's parts ---------------------------------------------------------------------------- */
 /* An open frame with room for `bytes` more; NULL: no frame, or nowhere to send to. */
-struct outgoing *seal_to_member(struct lane *, uint16_t member, uint16_t group, uint32_t bytes);
+struct outgoing *seal_to_member(struct lane *, uint16_t id, uint16_t group, uint32_t bytes);
 struct outgoing *seal_to_client(struct lane *, const struct endpoint *peer, uint32_t bytes);
 /* All open frames go to tx. Returns how many. */
 uint32_t seal_flush(struct lane *);

@@ -105,6 +105,7 @@ static bool plan_groups(const struct lane_config *config, struct layout *layout,
 static bool plan_lane(const struct lane_config *config, struct plan *plan)
 {
     struct layout layout = {0};
+    *plan = (struct plan){0};
     if (config->lane_count == 0 || config->lane_count > WIRE_LANES_MAX ||
         config->index >= config->lane_count || groups_here(config) > LANE_GROUPS_MAX ||
         config->group_count == 0 || config->duct_count > LANE_DUCTS_MAX || config->queue == NULL ||

@@ -20,6 +20,7 @@ static bool refuse(char error[PORT_ERROR_MAX], const struct port *port, const ch
 static bool is_pci_address(const char *name)
 {
     unsigned domain, bus, device, function;
+    /* NOLINTNEXTLINE(cert-err34-c): only the form is asked */
     return sscanf(name, "%x:%x:%x.%x", &domain, &bus, &device, &function) == 4;
 }
 

@@ -97,14 +97,13 @@ void port_eal_config_defaults(struct port_eal_config *config)
 
 static uint64_t read_number(const char *path)
 {
-    unsigned long long value = 0;
+    char text[32] = "";
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return 0;
-    if (fscanf(file, "%llu", &value) != 1)
-        value = 0;
+    bool read = fgets(text, sizeof text, file) != NULL;
     fclose(file);
-    return value;
+    return read ? strtoull(text, NULL, 10) : 0;
 }
 
 uint64_t port_eal_hugepages_free_bytes(void)
@@ -114,11 +113,13 @@ uint64_t port_eal_hugepages_free_bytes(void)
     DIR *directory = opendir(root);
     if (directory == NULL)
         return 0;
+    static const char prefix[] = "hugepages-";
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this stream */
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        unsigned long long page_kib;
         char path[512];
-        if (sscanf(entry->d_name, "hugepages-%llukB", &page_kib) != 1)
+        if (strncmp(entry->d_name, prefix, sizeof prefix - 1) != 0)
             continue;
+        uint64_t page_kib = strtoull(entry->d_name + sizeof prefix - 1, NULL, 10);
         snprintf(path, sizeof path, "%s/%s/free_hugepages", root, entry->d_name);
         bytes += read_number(path) * (page_kib << 10);
     }

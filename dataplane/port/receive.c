@@ -186,6 +186,7 @@ static uint32_t sort(struct port_queue *queue, struct rte_mbuf **buffers, uint32
 {
     uint32_t delivered = 0;
     for (uint32_t i = 0; i < min_u32(PREFETCH_AHEAD, count); i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): the first `count` are buffers */
         frame_prefetch(buffers[i]);
     for (uint32_t i = 0; i < count; i++) {
         struct rte_mbuf *buffer = buffers[i];

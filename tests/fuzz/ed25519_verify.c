@@ -126,10 +126,10 @@ static void check(const struct batch *batch, enum ed25519_backend backend)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static struct batch batch;
-    struct fuzz_input input = {data, size};
+    struct fuzz_input input = {data, bytes};
     if (!state.ready)
         make_ready();
     batch.count = 1 + fuzz_u8(&input) % JOBS_MAX;

@@ -47,16 +47,16 @@ static uint64_t walk(uint64_t hash, const uint8_t *data, size_t size, size_t *us
     return hash;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    if (size < 2)
+    if (bytes < 2)
         return 0;
-    size_t cut = 1 + data[0] * (size - 1) / 256, used, used_of_part;
+    size_t cut = 1 + data[0] * (bytes - 1) / 256, used, used_of_part;
     enum resp_outcome last = RESP_MORE, last_of_part = RESP_MORE;
     data++;
-    size--;
+    bytes--;
     cut--;
-    uint64_t hash = walk(0, data, size, &used, &last);
+    uint64_t hash = walk(0, data, bytes, &used, &last);
     uint64_t hash_of_part = walk(0, data, cut, &used_of_part, &last_of_part);
     if (last_of_part > RESP_MORE) { /* refused already: then so is the whole, there and for that */
         ENSURE(used == used_of_part && last == last_of_part);
@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ENSURE(used_of_part <= used);
     size_t used_of_rest = 0;
     enum resp_outcome last_of_rest = RESP_MORE;
-    ENSURE(hash == walk(hash_of_part, data + used_of_part, size - used_of_part, &used_of_rest,
+    ENSURE(hash == walk(hash_of_part, data + used_of_part, bytes - used_of_part, &used_of_rest,
                         &last_of_rest));
     ENSURE(used_of_part + used_of_rest == used);
     return 0;

@@ -96,7 +96,7 @@ static void log_add(struct disk_log *log, const struct wire_entry *entry)
 {
     uint64_t index = log->last + 1;
     (void)log_room(log, index);
-    ENSURE(entry->index == index);
+    ENSURE(entry != NULL && entry->index == index);
     uint64_t hash = trace_hash(entry, WIRE_ENTRY_BYTES + entry->body_bytes);
     log->term[index] = entry->term;
     log->chain[index] = trace_mix(log->chain[index - 1], hash);

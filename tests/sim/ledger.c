@@ -68,7 +68,7 @@ static uint32_t occurrences(const uint8_t *list, uint32_t count, const uint8_t *
                             uint32_t token_count)
 {
     uint32_t found = 0;
-    for (uint32_t at = 0; at + token_count <= count; at++)
+    for (uint32_t at = 0; list != NULL && at + token_count <= count; at++)
         found += (at == 0 || list[at - 1] == ';') && memcmp(list + at, token, token_count) == 0;
     return found;
 }

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): this program has one thread */
+
 const char *argp_program_version = "quorate-sim " QUORATE_VERSION;
 
 enum key {
@@ -334,3 +336,5 @@ int main(int argc, char **argv)
     }
     return run(&request);
 }
+
+/* NOLINTEND(concurrency-mt-unsafe) */

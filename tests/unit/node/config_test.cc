@@ -134,6 +134,7 @@ TEST(Config, ReadsTheListOfClients)
     EXPECT_EQ(clients.key[0][0], 0x3d);
     EXPECT_EQ(clients.key[1][0], 0xd7);
     EXPECT_EQ(clients.key[2][0], 0xfc);
+    free(const_cast<uint8_t(*)[32]>(clients.key));
 }
 
 TEST(Config, RefusesListsOfClientsByLine)

@@ -23,7 +23,8 @@ uint32_t port_rx_burst(struct port_queue *queue, struct frame *frames, uint32_t 
         struct frame frame = make_frame();
         frame.peer = queue->arriving.front().peer;
         frame.bytes = static_cast<uint32_t>(queue->arriving.front().bytes.size());
-        std::memcpy(frame.data, queue->arriving.front().bytes.data(), frame.bytes);
+        if (frame.bytes != 0) /* an empty vector has no data to copy from */
+            std::memcpy(frame.data, queue->arriving.front().bytes.data(), frame.bytes);
         queue->arriving.pop_front();
         queue->out++;
         frames[taken++] = frame;

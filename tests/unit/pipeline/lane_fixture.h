@@ -15,6 +15,7 @@ extern "C" {
 
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -203,11 +204,14 @@ class Lane : public ::testing::Test
     static struct wire_command make(enum wire_op op, const std::string &key,
                                     const std::string &value)
     {
+        static std::deque<std::string> kept; /* commands point into it */
+        kept.push_back(key);
+        kept.push_back(value);
         struct wire_command command = {};
         command.op = static_cast<uint8_t>(op);
-        command.key = reinterpret_cast<const uint8_t *>(key.data());
+        command.key = reinterpret_cast<const uint8_t *>(kept.end()[-2].data());
         command.key_bytes = static_cast<uint16_t>(key.size());
-        command.value = reinterpret_cast<const uint8_t *>(value.data());
+        command.value = reinterpret_cast<const uint8_t *>(kept.back().data());
         command.value_bytes = static_cast<uint32_t>(value.size());
         return command;
     }

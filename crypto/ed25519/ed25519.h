@@ -97,6 +97,12 @@ CHECK_RESULT enum ed25519_refusal ed25519_key_judge(const uint8_t key[ED25519_KE
 /* A new pair, of the system's randomness. */
 void ed25519_generate(uint8_t key[ED25519_KEY_BYTES], uint8_t secret[ED25519_SECRET_BYTES]);
 
+/* Keys as people see them: small hexadecimal digits out, either case in. By libsodium, in time that
+ * does not depend on the bytes. `text` has room for 2 * count + 1; in: 2 * count digits, whatever
+ * follows. */
+void ed25519_to_hex(char *text, const uint8_t *bytes, size_t count);
+CHECK_RESULT bool ed25519_from_hex(uint8_t *bytes, size_t count, const char *text);
+
 struct ed25519_keyset;
 
 /* The widest window with which `capacity` tables take at most `budget_bytes`, and one of them is

@@ -3,7 +3,6 @@
 #include "numa/base/bits.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,13 +69,9 @@ bool quorate_secret_load(const char *path, uint8_t secret[QUORATE_SECRET_BYTES])
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return false;
-    bool good = fread(text, 1, sizeof text, file) == sizeof text && text[sizeof text - 1] == '\n';
+    bool good = fread(text, 1, sizeof text, file) == sizeof text && text[sizeof text - 1] == '\n' &&
+                ed25519_from_hex(secret, QUORATE_SECRET_BYTES, text);
     (void)fclose(file);
-    for (size_t i = 0; good && i < QUORATE_SECRET_BYTES; i++) {
-        char digits[3] = {text[2 * i], text[2 * i + 1], '\0'};
-        good = isxdigit((unsigned char)digits[0]) && isxdigit((unsigned char)digits[1]);
-        secret[i] = good ? (uint8_t)strtoul(digits, NULL, 16) : 0;
-    }
     explicit_bzero(text, sizeof text);
     if (!good)
         errno = EINVAL;

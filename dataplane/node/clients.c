@@ -7,24 +7,11 @@
 #define KEY_DIGITS (2 * ED25519_KEY_BYTES)
 #define LINE_BYTES 512u
 
-static bool hex_digit(char digit, uint8_t *value)
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *at = digit == '\0' ? NULL : strchr(digits, digit);
-    *value = (uint8_t)(at == NULL ? 0 : (at - digits) % 16);
-    return at != NULL;
-}
-
 /* NULL: a key; otherwise what is wrong with it. */
 static const char *parse_key(const char *text, uint8_t key[ED25519_KEY_BYTES])
 {
-    for (uint32_t i = 0; i < ED25519_KEY_BYTES; i++) {
-        uint8_t high, low;
-        if (!hex_digit(text[2 * i], &high) || !hex_digit(text[2 * i + 1], &low))
-            return "wants 64 hexadecimal digits";
-        key[i] = (uint8_t)(high << 4 | low);
-    }
-    if (strchr(" \t\r\n", text[KEY_DIGITS]) == NULL)
+    if (!ed25519_from_hex(key, ED25519_KEY_BYTES, text) ||
+        strchr(" \t\r\n", text[KEY_DIGITS]) == NULL)
         return "wants 64 hexadecimal digits";
     enum ed25519_refusal refusal = ed25519_key_judge(key);
     return refusal == ED25519_ADDED ? NULL : ed25519_refusal_sentence(refusal);

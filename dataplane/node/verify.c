@@ -47,12 +47,6 @@ bool node_verify_furnish(struct node *node, struct lane_clients *clients, char *
     return true;
 }
 
-static void hex(const uint8_t *bytes, uint32_t count, char *text)
-{
-    for (uint32_t i = 0; i < count; i++)
-        (void)snprintf(text + (size_t)2 * i, 3, "%02x", bytes[i]);
-}
-
 static json_t *report_json(const struct lane_verify_report *report)
 {
     json_t *batches = json_array();
@@ -62,7 +56,7 @@ static json_t *report_json(const struct lane_verify_report *report)
     if (report->bad_peer.ip != 0) {
         char key[2 * ED25519_KEY_BYTES + 1], peer[32];
         uint32_t ip = report->bad_peer.ip;
-        hex(report->bad_key, ED25519_KEY_BYTES, key);
+        ed25519_to_hex(key, report->bad_key, ED25519_KEY_BYTES);
         (void)snprintf(peer, sizeof peer, "%u.%u.%u.%u:%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255,
                        ip & 255, (unsigned)report->bad_peer.port);
         bad = json_pack("{s:s,s:s}", "from", peer, "claims", key);

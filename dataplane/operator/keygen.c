@@ -8,12 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void hex(const uint8_t *bytes, size_t count, char *text)
-{
-    for (size_t i = 0; i < count; i++)
-        (void)snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-}
-
 /* Its owner's alone, whole or not there at all; a file that is there is somebody's key. */
 static bool write_secret(const char *path, const char *text, size_t bytes)
 {
@@ -36,8 +30,8 @@ int operator_keygen(const struct operator_options *options)
         return EX_USAGE;
     }
     ed25519_generate(key, secret);
-    hex(secret, sizeof secret, text);
-    hex(key, sizeof key, public_text);
+    ed25519_to_hex(text, secret, sizeof secret);
+    ed25519_to_hex(public_text, key, sizeof key);
     text[2 * ED25519_SECRET_BYTES] = '\n';
     bool written = write_secret(options->word[1], text, 2 * ED25519_SECRET_BYTES + 1);
     explicit_bzero(secret, sizeof secret);

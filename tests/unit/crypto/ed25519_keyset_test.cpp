@@ -273,3 +273,20 @@ TEST_F(Cache, FloodAgainstTwin)
                   0);
     }
 }
+
+TEST(Text, OfKeysGoesThereAndBack)
+{
+    Bytes32 key = key_of(7), back{};
+    char text[65];
+    ed25519_to_hex(text, key.data(), key.size());
+    ASSERT_TRUE(ed25519_from_hex(back.data(), back.size(), text));
+    EXPECT_EQ(back, key);
+    const uint8_t known[] = {0x00, 0x9a, 0xff};
+    ed25519_to_hex(text, known, sizeof known);
+    EXPECT_STREQ(text, "009aff");
+    uint8_t read[3];
+    EXPECT_TRUE(ed25519_from_hex(read, 3, "009AfF and more"));
+    EXPECT_EQ(std::memcmp(read, known, 3), 0);
+    for (const char *bad : {"", "009af", "009a f", "0x9aff", "009ag0"})
+        EXPECT_FALSE(ed25519_from_hex(read, 3, bad)) << bad;
+}

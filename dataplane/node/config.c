@@ -368,14 +368,24 @@ static const char *inconsistent(const struct node_file *file, char fault[HOST_ER
     const struct node_config *node = &file->node;
     if (!node_config_check(node, fault))
         return fault;
-    if (file->client_keys[0] != '\0' && !node->clients.sign)
-        return "[clients] keys are listed, but sign is no: nobody would be asked for a signature";
     for (uint32_t i = 0; i < node->member_count; i++)
         if (node->member[i] == node->id)
             return node->ip == node->member_ip[i] && node->udp_port == node->member_port[i]
                        ? NULL
                        : "[cluster] members gives this node another address than [port] does";
     return "[cluster] members does not name this node's id";
+}
+
+static bool list_clients(struct node_file *file, char error[HOST_ERROR_MAX])
+{
+    struct clients_list list;
+    if (file->client_keys[0] == '\0')
+        return true;
+    if (!clients_load(file->client_keys, &list, error))
+        return false;
+    file->node.clients.key = (const uint8_t(*)[ED25519_KEY_BYTES])list.key;
+    file->node.clients.key_count = list.count;
+    return true;
 }
 
 bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR_MAX])
@@ -386,22 +396,17 @@ bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR
     host_config_defaults(&file->host);
     node_config_defaults(&file->node);
     int line = parse(path, &reading);
-    const char *why = line < 0   ? strerrordesc_np(errno)
-                      : line > 0 ? wrong
-                                 : inconsistent(file, wrong);
+    const char *why = line < 0 ? strerrordesc_np(errno) : line > 0 ? wrong : NULL;
+    if (why == NULL && !list_clients(file, error))
+        return false;
+    if (why == NULL)
+        why = inconsistent(file, wrong);
     if (why != NULL) {
         char where[16] = "";
         if (line > 0)
             (void)snprintf(where, sizeof where, ":%d", line);
         (void)snprintf(error, HOST_ERROR_MAX, "%.64s%s: %.160s", path, where, why);
         return false;
-    }
-    if (file->client_keys[0] != '\0') {
-        struct clients_list list;
-        if (!clients_load(file->client_keys, &list, error))
-            return false;
-        file->node.clients.key = (const uint8_t(*)[ED25519_KEY_BYTES])list.key;
-        file->node.clients.key_count = list.count;
     }
     /* Where clients sign, verification is what cores are wanted for first. */
     if (file->node.clients.sign && !file->split_given)

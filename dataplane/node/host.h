@@ -51,10 +51,10 @@ struct host_config {
 /* Who may ask over the network; the edge's clients may always. */
 struct node_clients {
     bool sign; /* false: everybody may, and no signature is looked at */
-    const uint8_t (
-        *key)[ED25519_KEY_BYTES]; /* ascending, each fit for signatures; outlives the node */
-    uint32_t key_count;           /* 0: whoever signs may ask */
-    uint32_t tables;              /* keys that have one, per lane */
+    /* Ascending, each fit for signatures; outlives the node. */
+    const uint8_t (*key)[ED25519_KEY_BYTES];
+    uint32_t key_count;   /* 0: whoever signs may ask */
+    uint32_t tables;      /* keys that have one, per lane */
     uint64_t table_bytes; /* what the tables of a lane may take: decides how wide they are */
 };
 

@@ -106,13 +106,16 @@ void core_seat_leave(struct core *, const struct lane *); /* returns when the co
 struct node *node_create(struct host *, const struct node_config *, uint32_t replica, char *error);
 void node_seat(struct node *);
 void node_destroy(struct node *);
+/* judge.c: how many keys get a table: no more than there are */
+uint32_t node_client_tables(const struct node_clients *clients);
 /* judge.c: false if the port was granted less than a message in pieces needs */
 bool node_mtu_check(const char *port, uint32_t granted, char *error);
 /* leave.c: how many groups it asks its lanes to hand over, and how many the node leads */
 uint32_t node_hand_over(struct node *, uint16_t to);
 uint32_t node_led_count(const struct node *);
 /* verify.c: what lanes need to know of clients. False: error. */
-bool node_verify_furnish(struct node *, struct lane_clients *clients, char *error);
+bool node_verify_furnish(struct node *, uint32_t memory_node, struct lane_clients *clients,
+                         char *error);
 void node_verify_report(const struct node *, json_t *status);
 /* control.c */
 void node_publish(struct node *);

@@ -117,8 +117,28 @@ static bool check_sizes(const struct node_config *config, char *error)
     return true;
 }
 
+uint32_t node_client_tables(const struct node_clients *clients)
+{
+    return clients->key_count == 0 ? clients->tables : min_u32(clients->tables, clients->key_count);
+}
+
+static bool check_clients(const struct node_config *config, char *error)
+{
+    const struct node_clients *clients = &config->clients;
+    size_t least = ed25519_table_bytes(ED25519_WINDOW_MIN);
+    uint32_t tables = node_client_tables(clients);
+    char is[32];
+    if (clients->key_count != 0 && !clients->sign)
+        return refuse(error, "[clients] keys are listed, but sign is no: nobody would be asked for "
+                             "a signature");
+    if (clients->sign && (tables == 0 || tables > clients->table_bytes / least))
+        return refuse(error, "[clients] table_memory = %s: %u tables take %zu KiB each at least",
+                      size_text(clients->table_bytes, is), tables, least >> 10);
+    return true;
+}
+
 bool node_config_check(const struct node_config *config, char error[HOST_ERROR_MAX])
 {
     return check_shape(config, error) && check_port(config, error) && check_times(config, error) &&
-           check_sizes(config, error);
+           check_sizes(config, error) && check_clients(config, error);
 }

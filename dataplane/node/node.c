@@ -87,7 +87,7 @@ static bool make_lane(struct node *node, uint32_t i, char *error)
     size_t duct_bytes = round_up(duct_footprint(DUCT_FRAMES, payload), CACHE_LINE_BYTES);
     size_t storage_bytes = round_up(storage_volatile_footprint(), CACHE_LINE_BYTES);
     struct lane_clients clients;
-    if (!node_verify_furnish(node, &clients, error))
+    if (!node_verify_furnish(node, planned(node, i)->memory_node, &clients, error))
         return false;
     lane->storage = (void *)1; /* any: the footprint does not depend on it */
     config = lane_config_of(node, i);

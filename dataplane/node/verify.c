@@ -3,13 +3,15 @@
 
 #define BASE_WINDOW 12u /* 4.1 MiB, for all nodes of the process */
 
-static bool make_base(struct host *host, char *error)
+/* Near the first lane that asks: its nodes' lanes are there, unless the card's node has too few
+ * cores. */
+static bool make_base(struct host *host, uint32_t memory_node, char *error)
 {
     struct region *region = &host->base_region;
     if (host->base != NULL)
         return true;
     region->bytes = ed25519_base_footprint(BASE_WINDOW);
-    region->memory = memory_reserve(region->bytes, 0, &host->topology, NULL);
+    region->memory = memory_reserve(region->bytes, memory_node, &host->topology, NULL);
     if (region->memory == NULL || !memory_populate(region->memory, region->bytes)) {
         (void)snprintf(error, HOST_ERROR_MAX, "%zu MiB for tables of signatures are not to be had",
                        region->bytes >> 20);
@@ -19,28 +21,20 @@ static bool make_base(struct host *host, char *error)
     return true;
 }
 
-bool node_verify_furnish(struct node *node, struct lane_clients *clients, char *error)
+bool node_verify_furnish(struct node *node, uint32_t memory_node, struct lane_clients *clients,
+                         char *error)
 {
     const struct node_clients *config = &node->config.clients;
     *clients = (struct lane_clients){0};
     if (!config->sign)
         return true;
-    uint32_t tables = config->tables;
-    if (config->key_count != 0)
-        tables = min_u32(tables, config->key_count);
-    uint32_t window = ed25519_keyset_window(ed25519_backend_best(), tables, config->table_bytes);
-    if (window == 0) {
-        (void)snprintf(error, HOST_ERROR_MAX,
-                       "[clients] %u tables do not fit into table_memory: they want %zu KiB each",
-                       tables, ed25519_table_bytes(ED25519_WINDOW_MIN) >> 10);
-        return false;
-    }
-    if (!make_base(node->host, error))
+    uint32_t tables = node_client_tables(config);
+    if (!make_base(node->host, memory_node, error))
         return false;
     *clients = (struct lane_clients){
         .base = node->host->base,
         .tables = tables,
-        .window = window,
+        .window = ed25519_keyset_window(ed25519_backend_best(), tables, config->table_bytes),
         .key = config->key,
         .key_count = config->key_count,
     };

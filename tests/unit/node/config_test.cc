@@ -158,7 +158,11 @@ TEST(Config, RefusesListsOfClientsByLine)
         EXPECT_FALSE(loaded.accepted) << each.says;
         EXPECT_NE(loaded.error.find(each.says), std::string::npos) << loaded.error;
     }
-    Loaded loaded = load_clients(first + "\n", "no");
+    Loaded loaded = load(std::string(good) + "[clients]\nsign = yes\ntable_memory = 6000KiB\n");
+    EXPECT_FALSE(loaded.accepted);
+    EXPECT_NE(loaded.error.find("128 tables take 48 KiB each at least"), std::string::npos)
+        << loaded.error;
+    loaded = load_clients(first + "\n", "no");
     EXPECT_FALSE(loaded.accepted);
     EXPECT_NE(loaded.error.find("sign is no"), std::string::npos) << loaded.error;
     loaded = load(std::string(good) + "[clients]\nsign = yes\nkeys = /nowhere/at/all\n");

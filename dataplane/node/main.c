@@ -82,9 +82,8 @@ static void introduce(const struct node *node)
 static void leave(struct host *host)
 {
     uint32_t asked, left = host_hand_over(host, &asked);
-    if (asked != 0)
-        (void)fprintf(stderr, "quorated: %u of %u groups were handed over to other members\n",
-                      asked - left, asked);
+    (void)fprintf(stderr, "quorated: %u of %u groups led from here were handed over\n",
+                  asked - left, asked);
 }
 
 static int run(struct node_file *files, uint32_t count, const char *eal)

@@ -247,6 +247,7 @@ static bool open_session(struct load *load, uint32_t which)
         .seed = machine_random(),
         .route = which,
         .group = session->group,
+        .one_message = load->plan.signers != NULL,
         .target_count = servers,
         .window = load->plan.window,
         .command_bytes_max = WIRE_COMMAND_BYTES + PAYLOAD_KEY_BYTES +

@@ -64,6 +64,7 @@ struct client_config {
     uint64_t retry_ns;                   /* first retry after this, then doubling */
     uint64_t retry_max_ns;               /* up to this */
     uint64_t deadline_ns;                /* a command older than this completes, see below */
+    bool one_message;  /* in a frame: for a carrier that puts it into an envelope */
     bool fixed_target; /* always target[0], which forwards by itself (the edge's local lane) */
 };
 

@@ -158,7 +158,8 @@ bool client_emit(client *c, void *payload, uint32_t capacity, uint64_t now_ns, u
     begin_frame(c, &writer, payload, capacity);
     if (c->cut_slot == SLOT_NONE || now_ns < c->cut_resume_ns) {
         put_sessionless(c, &writer, now_ns);
-        put_writes(c, &writer, now_ns);
+        if (!c->config.one_message || frame_empty(&writer))
+            put_writes(c, &writer, now_ns);
     }
     if (frame_empty(&writer) && c->cut_slot != SLOT_NONE && now_ns >= c->cut_resume_ns)
         put_piece(c, &writer, now_ns);

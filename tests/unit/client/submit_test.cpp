@@ -131,6 +131,21 @@ TEST_F(Submit, AReadMayTakeItsPlaceAmongTheWrites)
     EXPECT_EQ(done[0].outcome, CLIENT_UNCERTAIN) << "its number is used up";
 }
 
+TEST_F(Submit, FramesOfOneMessageWhereACarrierWantsThem)
+{
+    for (bool one : {false, true}) {
+        client_config config = default_config();
+        config.one_message = one;
+        start(config);
+        open_session(77);
+        set(1);
+        get(2);
+        frames_ = 0;
+        EXPECT_EQ(emit().size(), 2u);
+        EXPECT_EQ(frames_, one ? 2u : 1u);
+    }
+}
+
 TEST_F(Submit, CompletionsTellWhatTheServerSaid)
 {
     start(default_config());

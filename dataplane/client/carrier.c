@@ -30,8 +30,19 @@ static enum quorate_status status_of_done(const struct wire_result *result)
     }
 }
 
-static enum quorate_status status_of(const struct quorate *handle,
-                                     const struct client_completion *completion)
+static enum quorate_status status_of_refused(const struct wire_result *result)
+{
+    switch (result->status) {
+    case WIRE_DONE:
+        return QUORATE_REFUSED;
+    case WIRE_UNAUTHORIZED:
+        return QUORATE_UNAUTHORIZED;
+    default:
+        return QUORATE_BAD_COMMAND;
+    }
+}
+
+static enum quorate_status status_of(const struct client_completion *completion)
 {
     switch (completion->outcome) {
     case CLIENT_DONE:
@@ -41,12 +52,7 @@ static enum quorate_status status_of(const struct quorate *handle,
     case CLIENT_GONE:
         return QUORATE_GONE;
     default:
-        if (completion->result.status != WIRE_DONE &&
-            completion->result.status != WIRE_UNAUTHORIZED)
-            return QUORATE_BAD_COMMAND;
-        /* A write waits for a session that nobody opens for it, and never hears why itself. */
-        return client_counters(handle->machine)[CLIENT_UNAUTHORIZED] != 0 ? QUORATE_UNAUTHORIZED
-                                                                          : QUORATE_REFUSED;
+        return status_of_refused(&completion->result);
     }
 }
 
@@ -58,7 +64,7 @@ static void finish(struct quorate *handle, uint32_t count)
         struct finished *finished = &handle->finished[handle->finished_count++];
         *finished = (struct finished){
             .result = {.tag = completion->cookie,
-                       .status = status_of(handle, completion),
+                       .status = status_of(completion),
                        .integer = completion->result.integer},
         };
         uint32_t bytes = completion->result.value_bytes;

@@ -47,13 +47,15 @@ const char *quorate_status_sentence(enum quorate_status status);
 
 /* Zero stands for the value in brackets. */
 struct quorate_options {
-    uint64_t cluster;         /* [any] members of another one do not answer                    */
+    /* [any] Members of another one do not answer. Name it beside `secret`: otherwise the first
+     * answer, whoever sent it, says for which cluster the handle signs. */
+    uint64_t cluster;
     uint16_t group;           /* [0]                                                           */
     uint32_t window;          /* [64] commands under way, at most 256                          */
     uint32_t value_bytes_max; /* [65,536] largest value sent or received, at most 1 MiB        */
     uint64_t deadline_ns;     /* [5 s] of each command, from its submission                    */
-    const uint8_t *secret;    /* [none] QUORATE_SECRET_BYTES: what is sent is signed */
     uint64_t retry_ns;        /* [50 ms] first retry; doubles up to 16 times this              */
+    const uint8_t *secret;    /* [none] QUORATE_SECRET_BYTES: what is sent is signed           */
 };
 
 struct quorate_result {

@@ -165,7 +165,8 @@ uint32_t client_tick(client *c, uint64_t now_ns, struct client_completion *compl
             break;
         c->counter[CLIENT_DEADLINE]++;
         if (slot->kind == SLOT_READ || slot->state == SLOT_WAITING) {
-            client_slot_complete(c, id, CLIENT_REFUSED, NULL, &out);
+            struct wire_result why = {.status = c->unauthorized ? WIRE_UNAUTHORIZED : WIRE_DONE};
+            client_slot_complete(c, id, CLIENT_REFUSED, &why, &out);
         } else {
             c->counter[CLIENT_SESSION_LEFT]++;
             client_session_lose(c, &out);

@@ -72,8 +72,9 @@ enum client_outcome {
     /* result is the server's answer; any status of apply (also NO_SPACE, WRONG_TYPE) */
     CLIENT_DONE = 0,
     /* never executed and never will be: deadline passed before it was ever sent, or the server said
-     * so (too big, bad command: result says which); a read that ran out of time, whether sent or
-     * not, since it has no effect */
+     * so (too big, bad command); a read that ran out of time, whether sent or not, since it has no
+     * effect. The result's status says which: WIRE_DONE is time, WIRE_UNAUTHORIZED is time during
+     * which the servers would not listen */
     CLIENT_REFUSED,
     CLIENT_UNCERTAIN, /* was sent, outcome unknown: deadline, or session lost */
     CLIENT_GONE,      /* executed; the answer is no longer kept by the server */

@@ -99,6 +99,7 @@ struct client {
     uint32_t skips;         /* silent targets left since the last progress */
     uint32_t timeouts;      /* of the current target since it answered */
     uint64_t round_trip_ns; /* smoothed, of first attempts */
+    bool unauthorized;      /* the servers refused to listen, and have answered nothing since */
     uint64_t retry_ns;      /* the time-out of everything in flight */
     uint64_t busy_ns;       /* next pause after BUSY */
     uint64_t pause_until_ns;

@@ -90,6 +90,7 @@ void client_pace_answered(client *c, const struct slot *slot, uint64_t now_ns)
     c->hops = 0;
     c->skips = 0;
     c->timeouts = 0;
+    c->unauthorized = false;
     c->busy_ns = c->config.retry_ns;
     /* An answer to a retry may belong to the first attempt, so it tells nothing about the round
      * trip, and the longer time-out stays (Karn and Partridge, 1987). */

@@ -105,12 +105,11 @@ static void failed_attempt(client *c, uint16_t id, const struct wire_result *res
         mood->not_leader = true;
         break;
     case WIRE_UNAUTHORIZED:
+        /* Not the end: another member may know the key, or this one the next time, when the
+         * signature is for the cluster that its answer named. */
         c->counter[CLIENT_UNAUTHORIZED]++;
-        if (c->slot[id].kind == SLOT_READ) {
-            client_slot_complete(c, id, CLIENT_REFUSED, result, out);
-            return;
-        }
-        mood->busy = true; /* another member may know better; writes end at their deadline */
+        c->unauthorized = true;
+        mood->busy = true;
         break;
     default:
         mood->busy = true;

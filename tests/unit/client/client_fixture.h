@@ -64,6 +64,7 @@ class ClientFixture : public testing::Test
         memory_.reset(new (std::align_val_t(64)) uint8_t[bytes]);
         memset(memory_.get(), 0xEE, bytes); // init must not rely on zeros
         client_ = client_init(memory_.get(), &config, now_);
+        frame_sequence_ = 0;
     }
     bool submit(uint8_t op, const std::string &key, uint64_t cookie, const std::string &value = "")
     {

@@ -81,6 +81,48 @@ TEST_F(Reply, OfNoCommandIsCounted)
     EXPECT_EQ(client_outstanding(client_), 2u);
 }
 
+/* A signature may be refused because its sender does not know the cluster yet; the refusal says
+ * which it is. */
+TEST_F(Reply, UnauthorizedIsAskedAgain)
+{
+    start(default_config());
+    uint64_t nonce = send_read(1);
+    EXPECT_TRUE(reply(0, {{nonce, WIRE_UNAUTHORIZED, 0}}).empty());
+    EXPECT_EQ(counter(CLIENT_UNAUTHORIZED), 1u);
+    now_ += 300 * kMs;
+    std::vector<Sent> again = emit();
+    ASSERT_EQ(again.size(), 1u);
+    std::vector<client_completion> done = reply(0, {{again[0].sequence, WIRE_DONE, 7}});
+    ASSERT_EQ(done.size(), 1u);
+    EXPECT_EQ(done[0].outcome, CLIENT_DONE);
+}
+
+/* A write waits for a session that nobody opens; it ends with the reason, as long as that is the
+ * last word. */
+TEST_F(Reply, UnauthorizedIsTheReasonUntilSomebodyAnswers)
+{
+    for (bool answered : {false, true}) {
+        start(default_config());
+        set(1);
+        uint64_t registration = emit()[0].sequence;
+        EXPECT_TRUE(reply(0, {{registration, WIRE_UNAUTHORIZED, 0}}).empty());
+        if (answered) {
+            now_ += 300 * kMs;
+            get(2);
+            for (const Sent &sent : emit()) {
+                if (sent.op != WIRE_OP_GET)
+                    continue;
+                EXPECT_EQ(reply(0, {{sent.sequence, WIRE_DONE, 0}}).size(), 1u);
+            }
+        }
+        now_ += 1000 * kMs;
+        std::vector<client_completion> done = tick();
+        ASSERT_EQ(done.size(), 1u);
+        EXPECT_EQ(done[0].outcome, CLIENT_REFUSED);
+        EXPECT_EQ(done[0].result.status, answered ? WIRE_DONE : WIRE_UNAUTHORIZED);
+    }
+}
+
 TEST_F(Reply, MalformedIsCounted)
 {
     start(default_config());

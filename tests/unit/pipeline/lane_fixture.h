@@ -116,6 +116,26 @@ class Lane : public ::testing::Test
         } while (lane_poll(lane) != 0);
     }
 
+    /* Room by room, the last first: every hand-over takes another turn. */
+    void poll_split()
+    {
+        for (uint32_t work = 1; work != 0;) {
+            work = 0;
+            for (int room = ROOM_COUNT - 1; room >= 0; room--)
+                work += lane_room_poll(lane, static_cast<enum lane_room>(room));
+            view_quiescent();
+        }
+    }
+
+    /* For another lane in the same test. */
+    void start_over()
+    {
+        TearDown();
+        view_memory = storage_memory = nullptr;
+        lane = nullptr;
+        port = {};
+    }
+
     void pass(uint64_t ms)
     {
         for (uint64_t i = 0; i < ms; i++) {

@@ -198,17 +198,7 @@ TEST_F(Lane, SplitRoomsWriteTheSameLogAndGiveTheSameAnswersAsFusedOnes)
             payload.resize(writer.bytes);
             port.arriving.push_back({client_peer, payload});
             port.now_ns += 1000;
-            if (!split) {
-                poll();
-                continue;
-            }
-            uint32_t work = 1; /* last room first: every hand-over takes another turn */
-            while (work != 0) {
-                work = 0;
-                for (int room = ROOM_COUNT - 1; room >= 0; room--)
-                    work += lane_room_poll(lane, static_cast<enum lane_room>(room));
-                view_quiescent();
-            }
+            split ? poll_split() : poll();
         }
         std::string story;
         for (const Answer &answer : answers())
@@ -224,12 +214,8 @@ TEST_F(Lane, SplitRoomsWriteTheSameLogAndGiveTheSameAnswersAsFusedOnes)
             first = story;
         else
             EXPECT_EQ(story, first);
-        if (!split) {
-            TearDown();
-            view_memory = storage_memory = nullptr;
-            lane = nullptr;
-            port = {};
-        }
+        if (!split)
+            start_over();
     }
 }
 

@@ -97,7 +97,7 @@ class Verify : public Lane
         return seen;
     }
 
-    const std::string key_text = "key"; /* commands point into it */
+    const std::string key_text = "key";
     uint64_t nonce = 1;
     void *base_memory = nullptr;
     struct ed25519_base *base = nullptr;
@@ -279,17 +279,7 @@ TEST_F(Verify, SplitRoomsJudgeAsFusedOnesDo)
             if (i % 5 != 4)
                 sign_last(Signer(static_cast<uint8_t>(1 + i % 4)), cluster_id, i % 7 == 0);
             port.now_ns += 1000000; /* enough for a check without a table */
-            if (!split) {
-                poll();
-                continue;
-            }
-            uint32_t work = 1; /* last room first: every hand-over takes another turn */
-            while (work != 0) {
-                work = 0;
-                for (int room = ROOM_COUNT - 1; room >= 0; room--)
-                    work += lane_room_poll(lane, static_cast<enum lane_room>(room));
-                view_quiescent();
-            }
+            split ? poll_split() : poll();
         }
         std::string story;
         for (const Answer &answer : answers())
@@ -304,10 +294,8 @@ TEST_F(Verify, SplitRoomsJudgeAsFusedOnesDo)
         first = story;
         EXPECT_GT(count(LANE_BAD_SIGNATURE), 0u);
         EXPECT_EQ(count(LANE_VERIFY_CROWDED), 0u);
-        TearDown();
-        view_memory = storage_memory = base_memory = nullptr;
-        lane = nullptr;
-        port = {};
+        start_over();
+        base_memory = nullptr;
         list.clear();
         nonce = 1;
     }

@@ -15,9 +15,8 @@
  *
  * Memory: one flat region, lane_footprint bytes; queue, ducts and view cell are lent for the lane's
  *   life. lane_init allocates nothing; lane_fini returns every frame it holds. Threads: each room
- *   on one core at a time; the reading
- *   calls at the end from any thread. Time: clock_read, once per turn, after rx. Chance:
- *   config.seed.
+ *   on one core at a time; the reading calls at the end from any thread. Time: clock_read, once per
+ *   turn, after rx. Chance: config.seed.
  * Limits: LANE_GROUPS_MAX groups, LANE_DUCTS_MAX ducts; burst LANE_BURST; the config's sizes.
  * Refusals: lane_events.def, beside those of wire, raft, state and port. Cost: measured per room,
  * see lane_rooms.

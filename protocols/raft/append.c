@@ -1,10 +1,10 @@
 #include "protocols/raft/internal.h"
 
-/* No correct leader contradicts what is committed, or what it has itself sent before in this
- * term. */
+/* No correct leader contradicts what is committed, as the former configuration must be, or what it
+ * has itself sent before in this term. */
 static uint64_t settled(const raft *r)
 {
-    return max_u64(r->commit, r->owed.matched);
+    return max_u64(max_u64(r->commit, r->owed.matched), r->former.index);
 }
 
 static void reject(raft *r, const struct wire_raft *append, uint64_t hint, enum raft_event reason)
@@ -80,6 +80,17 @@ static uint32_t count_known(const raft *r, uint64_t previous, const struct raft_
     return known;
 }
 
+/* Of the message's entries those behind the first `skip` have just been appended. */
+static void enter_members(raft *r, const struct raft_input *input, uint64_t skip)
+{
+    for (uint64_t i = skip; i < input->message.entry_count; i++) {
+        uint64_t index = input->message.index + i + 1;
+        uint32_t number = input->entries[i].members;
+        if (number != 0 && index <= r->last)
+            raft_members_enter(r, &input->members[number - 1], index);
+    }
+}
+
 /* Takes what is new of the entries behind `previous`, which matches. */
 static void take(raft *r, struct raft_input *input, uint64_t previous, uint32_t skip)
 {
@@ -100,8 +111,11 @@ static void take(raft *r, struct raft_input *input, uint64_t previous, uint32_t 
         raft_log_truncate(r, at);
     }
     raft_log_slide(r, at + fresh);
+    uint64_t before = r->last;
     for (uint32_t i = 0; i < fresh; i++)
         raft_log_append(r, entries[known + i].term, entries[known + i].bytes);
+    if (UNLIKELY(input->members_count > 0))
+        enter_members(r, input, before - input->message.index);
     if (fresh > 0) {
         input->take_first = at + 1;
         input->take_count = fresh;
@@ -112,13 +126,36 @@ static void take(raft *r, struct raft_input *input, uint64_t previous, uint32_t 
     raft_commit_learn(r, input->message.commit);
 }
 
-void raft_append_receive(raft *r, struct raft_input *input, uint32_t from)
+bool raft_append_heed(raft *r, const struct wire_raft *message)
+{
+    if (r->role == RAFT_LEADER || (r->leader != RAFT_NOBODY && r->leader != message->from)) {
+        raft_count(r, RAFT_TWO_LEADERS);
+        return false;
+    }
+    if (r->role != RAFT_FOLLOWER || r->leader != message->from)
+        raft_vote_follow(r, r->term, message->from);
+    raft_pace_heard(r);
+    r->owed.to = message->from;
+    r->owed.round = max_u64(r->owed.round, message->round);
+    return true;
+}
+
+/* Are the entries' configurations such that we can be in their group? */
+static bool members_agree(const raft *r, const struct raft_input *input)
+{
+    uint32_t number = 0;
+    for (uint32_t i = 0; i < input->message.entry_count; i++)
+        if (input->entries[i].members != 0 && input->entries[i].members != ++number)
+            return false;
+    for (uint32_t i = 0; i < input->members_count; i++)
+        if (!wire_members_valid(&input->members[i]) || !raft_members_fit(r, &input->members[i]))
+            return false;
+    return number == input->members_count;
+}
+
+void raft_append_receive(raft *r, struct raft_input *input)
 {
     const struct wire_raft *append = &input->message;
-    if (r->role == RAFT_LEADER || (r->leader != RAFT_NOBODY && r->leader != append->from)) {
-        raft_count(r, RAFT_TWO_LEADERS);
-        return;
-    }
     uint32_t count = append->entry_count;
     if (append->log_term > append->term ||
         (count > 0 && (input->entries[0].term < max_u64(append->log_term, 1) ||
@@ -126,12 +163,12 @@ void raft_append_receive(raft *r, struct raft_input *input, uint32_t from)
         raft_count(r, RAFT_APPEND_MALFORMED);
         return;
     }
-    if (r->role != RAFT_FOLLOWER || r->leader != append->from)
-        raft_vote_follow(r, r->term, append->from);
-    raft_pace_heard(r);
-    r->owed.to = from;
-    r->owed.round = max_u64(r->owed.round, append->round);
-
+    if (UNLIKELY(input->members_count > 0) && !members_agree(r, input)) {
+        raft_count(r, RAFT_APPEND_REFUSED_MEMBERS);
+        return;
+    }
+    if (!raft_append_heed(r, append))
+        return;
     uint32_t skip = 0;
     if (append->index < r->base) {
         if (reaches_window(r, input, &skip))

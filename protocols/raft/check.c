@@ -46,13 +46,15 @@ static void check_role(const raft *r)
     ENSURE(r->role >= RAFT_FOLLOWER && r->role <= RAFT_LEADER);
     ENSURE((r->leader == r->config.self) == (r->role == RAFT_LEADER));
     ENSURE(r->term > 0 || r->vote == RAFT_NOBODY);
-    ENSURE((r->votes & ~r->rule.incoming) == 0);
+    if (r->role == RAFT_CANDIDATE || r->role == RAFT_PRECANDIDATE)
+        ENSURE(raft_may_lead(r) && (r->votes & ~raft_voters(r)) == 0);
     if (r->role == RAFT_CANDIDATE || r->role == RAFT_LEADER)
         ENSURE(r->vote == r->config.self);
-    if (r->role == RAFT_LEADER)
-        ENSURE(quorum_reached(&r->rule, r->votes)); /* election safety, this member's half of it */
-    else
-        ENSURE(r->lease_until_ns == 0);
+    /* election safety, this member's half of it; a leader that has changed the members since was
+     * elected by others than these */
+    if (r->role == RAFT_LEADER && r->force.index < r->term_start)
+        ENSURE(quorum_reached(&r->rule, r->votes));
+    ENSURE(r->role == RAFT_LEADER || r->lease_until_ns == 0);
     ENSURE(r->role == RAFT_CANDIDATE || r->role == RAFT_PRECANDIDATE || r->requests_due == 0);
     ENSURE(r->owed.matched <= r->last && r->owed.acknowledged <= r->owed.matched);
 }
@@ -83,8 +85,8 @@ static void check_follower(const raft *r, uint32_t position)
 static void check_leader(const raft *r)
 {
     ENSURE(r->match[r->self] == r->stored);
-    for (uint32_t i = 0; i < r->config.member_count; i++)
-        if (i != r->self)
+    for (uint32_t i = 0; i < r->slot_count; i++)
+        if (i != r->self && (r->slots >> i & 1) != 0)
             check_follower(r, i);
     /* leader append-only: what it wrote since its election bears its term */
     ENSURE(r->term_start <= r->last + 1);
@@ -92,16 +94,38 @@ static void check_leader(const raft *r)
            raft_log_term(r, r->term_start) == r->term);
     ENSURE(r->term_start <= r->base + 1 || raft_log_term(r, r->term_start - 1) < r->term);
     /* §5.4.2: an entry of its own term is committed once a quorum has stored it */
-    if (r->commit >= r->term_start)
+    bool same = r->force.index < r->term_start; /* members as at the election */
+    if (r->commit >= r->term_start && (same || r->commit >= r->force.index))
         ENSURE(quorum_value(&r->rule, r->match) >= r->commit);
-    ENSURE(quorum_value(&r->rule, r->echo) == r->round_confirmed);
+    uint64_t confirmed = quorum_value(&r->rule, r->echo);
+    ENSURE(same ? confirmed == r->round_confirmed : confirmed <= r->round_confirmed);
     ENSURE(r->round_wanted <= r->round + 1);
     ENSURE(r->lease_until_ns <= r->now_ns + r->config.election_timeout_ns);
     ENSURE(r->lease_until_ns == 0 || (r->config.lease_reads && !r->lease_spoiled));
 }
 
+static bool seated(const raft *r, const struct wire_members *members)
+{
+    for (uint32_t i = 0; i < members->count; i++)
+        if (raft_position(r, members->member[i].id) == RAFT_NO_POSITION)
+            return false;
+    return true;
+}
+
+static void check_members(const raft *r)
+{
+    ENSURE(wire_members_valid(&r->force.members) && seated(r, &r->force.members));
+    ENSURE(r->former.index <= r->force.index && r->force.index <= r->last);
+    ENSURE(r->slot_id[r->self] == r->config.self && r->slots >> r->self & 1);
+    /* whoever leads holds a full copy and votes, in one half at least; unless it is leaving */
+    ENSURE(r->role != RAFT_LEADER || raft_may_lead(r) != r->leaving);
+    ENSURE((r->learners & raft_voters(r) & ~r->electable) == 0);
+    ENSURE(r->snapshot.index <= r->applied);
+}
+
 void raft_check(const raft *r)
 {
+    check_members(r);
     check_log(r);
     check_progress_of_entries(r);
     check_role(r);

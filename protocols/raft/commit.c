@@ -47,6 +47,16 @@ void raft_commit_truncated(raft *r, uint64_t last)
         clip_persists(r, last);
 }
 
+void raft_commit_installed(raft *r, uint64_t index, bool keep)
+{
+    r->commit = r->delivered = r->applied = index;
+    r->stored = keep ? max_u64(r->stored, index) : index;
+    for (uint32_t i = 0; i < r->persist_count; i++) {
+        uint64_t *last = &persist_at(r, i)->last;
+        *last = keep ? max_u64(*last, index) : index;
+    }
+}
+
 void raft_stored(raft *r, uint64_t seq)
 {
     if (seq <= r->seq_stored)
@@ -100,6 +110,8 @@ void raft_commit_count(raft *r)
     if (index < r->term_start && !RAFT_MUTATED(COMMIT_OLD_TERM_BY_COUNT))
         return;
     r->commit = max_u64(r->commit, index);
+    if (RAFT_MUTATED(MEMBERS_AT_COMMIT))
+        raft_members_seat(r);
 }
 
 void raft_commit_learn(raft *r, uint64_t leader_commit)
@@ -108,6 +120,8 @@ void raft_commit_learn(raft *r, uint64_t leader_commit)
     if (RAFT_MUTATED(COMMIT_BEYOND_MATCH))
         known = min_u64(leader_commit, r->last);
     r->commit = max_u64(r->commit, known);
+    if (RAFT_MUTATED(MEMBERS_AT_COMMIT))
+        raft_members_seat(r);
 }
 
 /* ---- what is applied ------------------------------------------------------------------------- */

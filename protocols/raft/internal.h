@@ -8,7 +8,9 @@
  *     vote.c       term, vote, role                     commit.c   stored, commit, applied
  *     append.c     what a follower owes its leader      lease.c    rounds, quorum contact, lease
  *     replicate.c  what the leader knows of followers   read.c     tickets
- *     pace.c       every timer                          check.c    the invariants
+ *     members.c    the configuration in force, slots    snapshot.c what can be offered
+ *     change.c     how it is changed, who has caught up pace.c     every timer
+ *     check.c      the invariants
  *
  * Memory, threads, time, limits, refusals, cost: raft.h.
  */
@@ -69,6 +71,12 @@ struct raft_round_time {
     uint64_t sent_ns;
 };
 
+/* A configuration and the index of the entry that holds it. */
+struct raft_force {
+    uint64_t index;
+    struct wire_members members;
+};
+
 /* What a follower owes its leader; burst by burst, one acknowledgement at most. */
 struct raft_owed {
     uint64_t matched;      /* our log equals the leader's up to here: verified in this term       */
@@ -77,21 +85,44 @@ struct raft_owed {
     uint64_t reject_round;
     uint64_t reject_index; /* hint */
     uint64_t reject_term;
-    uint32_t to; /* position */
-    bool reply;  /* an APPEND came                                                                */
-    bool echo;   /* one of them brought nothing new: its echo does not wait for entries           */
+    uint16_t to;
+    bool reply; /* an APPEND came                                                                */
+    bool echo;  /* one of them brought nothing new: its echo does not wait for entries           */
     bool reject;
 };
 
 struct raft {
     struct raft_config config;
-    struct quorum_rule rule;
     struct random_state random;
-    uint32_t self; /* position in config.member; so are all positions below */
     size_t records_offset;
     size_t flights_offset;
     size_t sends_offset;
     uint64_t counter[RAFT_EVENT_COUNT];
+
+    /* members.c: each member, and this one whether it is one or not, has a slot for as long as it
+     * belongs; sets and positions are of slots */
+    uint32_t self;
+    uint32_t slot_count; /* above the last one in use */
+    member_set slots;    /* in use */
+    struct quorum_rule rule;
+    member_set electable; /* voters with a full copy, of either half: these may lead */
+    member_set heirs;     /* of the configuration that comes */
+    member_set learners;
+    member_set witnesses;
+    bool leaving; /* leads, and its own configuration does without it: steps down once committed */
+    bool members_changed;        /* since the last ready                                         */
+    bool members_told_committed; /* as of the last ready                                         */
+    uint16_t slot_id[QUORUM_MEMBERS_MAX];
+    struct raft_force force;
+    struct raft_force former; /* what truncation falls back to; its entry is committed */
+
+    /* change.c */
+    uint64_t caught_up_ns[QUORUM_MEMBERS_MAX]; /* learner: since when; 0: it has not             */
+
+    /* snapshot.c */
+    struct raft_snapshot snapshot; /* index 0: none */
+    bool snapshot_offered;         /* in this ready */
+    bool snapshot_wanted;
 
     /* vote.c */
     uint64_t term;
@@ -187,6 +218,11 @@ static inline struct raft_send *raft_sends(const raft *r)
     return (struct raft_send *)((uintptr_t)r + r->sends_offset);
 }
 
+static inline bool raft_role_votes(uint8_t role)
+{
+    return role == WIRE_ROLE_VOTER || role == WIRE_ROLE_WITNESS;
+}
+
 static inline member_set raft_bit(uint32_t position)
 {
     return (member_set)1 << position;
@@ -194,15 +230,56 @@ static inline member_set raft_bit(uint32_t position)
 
 /* ---- raft.c */
 
-/* Position of a member; RAFT_NO_POSITION: a stranger. */
+/* Room must have been looked at. A message of this kind, in our term. */
+struct raft_send *raft_send_add(raft *r, uint8_t kind, uint16_t to, uint64_t after_seq);
+/* Entries that a leader may append now. */
+uint32_t raft_proposal_room(const raft *r);
+
+/* ---- members.c */
+
+/* Slot of a member; RAFT_NO_POSITION: a stranger. */
 uint32_t raft_position(const raft *r, uint16_t id);
-/* Room must have been looked at. A message of this kind to the member at `position`, in our
- * term. */
-struct raft_send *raft_send_add(raft *r, uint8_t kind, uint32_t position, uint64_t after_seq);
+/* In force without anything before it: at init, and with a snapshot. */
+void raft_members_settle(raft *r, const struct wire_members *members, uint64_t index);
+/* Its entry has been appended at `index`. */
+void raft_members_enter(raft *r, const struct wire_members *members, uint64_t index);
+/* Entries behind `last` are gone. */
+void raft_members_truncated(raft *r, uint64_t last);
+/* False: there would be no slot for everybody. */
+bool raft_members_fit(const raft *r, const struct wire_members *members);
+/* Seats whoever is in force and counts them by their roles. */
+void raft_members_seat(raft *r);
+/* Quorums of a configuration, as far as its members are seated. */
+struct quorum_rule raft_members_rule(const raft *r, const struct wire_members *members);
+static inline member_set raft_voters(const raft *r)
+{
+    return r->rule.incoming | r->rule.outgoing;
+}
+static inline bool raft_may_lead(const raft *r)
+{
+    return (r->electable & raft_bit(r->self)) != 0;
+}
+/* The configuration without this leader is committed. */
+static inline bool raft_must_resign(const raft *r)
+{
+    return UNLIKELY(r->leaving) && r->role == RAFT_LEADER && r->commit >= r->force.index;
+}
+static inline bool raft_members_untold(const raft *r)
+{
+    return r->members_changed || r->members_told_committed != (r->force.index <= r->commit);
+}
+
+/* ---- change.c */
+
+void raft_change_observe(raft *r); /* leader, at every heartbeat: who has caught up */
+
+/* ---- snapshot.c */
+
+void raft_snapshot_receive(raft *r, struct raft_input *input);
 
 /* ---- vote.c */
 
-void raft_vote_request(raft *r, const struct wire_raft *request, uint32_t from);
+void raft_vote_request(raft *r, const struct wire_raft *request);
 void raft_vote_reply(raft *r, const struct wire_raft *reply, uint32_t from);
 void raft_vote_timeout_now(raft *r, const struct wire_raft *message);
 /* Follower of `leader` (RAFT_NOBODY: unknown) in `term` >= ours. */
@@ -215,6 +292,8 @@ void raft_vote_stored(raft *r);
 void raft_vote_ask_again(raft *r);
 /* Adds the vote requests that are due, as many as there is room for. */
 void raft_vote_send(raft *r);
+/* Leader that belongs no longer: offers its office to whoever is ready, and leaves it. */
+void raft_vote_resign(raft *r);
 
 /* ---- log.c */
 
@@ -235,6 +314,8 @@ static inline void raft_log_append(raft *r, uint64_t term, uint32_t bytes)
     r->last_sum += bytes;
     *raft_record_of(r, r->last) = (struct raft_record){.term = term, .sum = r->last_sum};
 }
+/* The log begins behind `index`, of this term; what lies behind it stays or goes. */
+void raft_log_restart(raft *r, uint64_t index, uint64_t term, bool keep);
 /* Makes sure that the window can take entries up to `last`, by forgetting the oldest. */
 void raft_log_slide(raft *r, uint64_t last);
 /* Drops what is behind `last`. */
@@ -249,12 +330,15 @@ uint32_t raft_log_fit(const raft *r, uint64_t first, uint32_t count_max, uint64_
 
 /* ---- append.c */
 
-void raft_append_receive(raft *r, struct raft_input *input, uint32_t from);
+void raft_append_receive(raft *r, struct raft_input *input);
+/* Heeds the leader of this term; false: it is none. */
+bool raft_append_heed(raft *r, const struct wire_raft *message);
 void raft_append_send_owed(raft *r); /* follower's part of ready */
 
 /* ---- replicate.c */
 
 void raft_replicate_lead(raft *r); /* elected: forget what was known of followers */
+void raft_replicate_welcome(raft *r, uint32_t position); /* a slot has a new member */
 void raft_replicate_reply(raft *r, const struct wire_raft *reply, uint32_t from);
 void raft_replicate_send(raft *r); /* leader's part of ready */
 
@@ -265,6 +349,8 @@ void raft_commit_learn(raft *r, uint64_t leader_commit); /* follower            
 void raft_commit_persist(raft *r, uint64_t seq, struct raft_ready *ready);
 void raft_commit_deliver(raft *r, struct raft_ready *ready);
 void raft_commit_truncated(raft *r, uint64_t last);
+/* All up to `index` is applied and durable, as a snapshot; without `keep` nothing is behind it. */
+void raft_commit_installed(raft *r, uint64_t index, bool keep);
 /* Numbers to wait for: 0 when it is stored already. What is asked for has been handed to
  * persist. */
 uint64_t raft_commit_seq_of_hard_state(const raft *r);
@@ -282,6 +368,9 @@ void raft_lease_spoil(raft *r);      /* leadership is offered away              
 void raft_lease_want_round(raft *r); /* the next ready sends a new round to everybody        */
 void raft_lease_open_round(raft *r); /* the round of this ready                              */
 void raft_lease_echo(raft *r, uint32_t position, uint64_t round);
+void raft_lease_recount(raft *r); /* who makes a quorum has changed                      */
+/* The member has answered something that was sent within an election time-out. */
+bool raft_lease_answers(const raft *r, uint32_t position);
 bool raft_lease_holds(const raft *r); /* no other leader can exist at `now`                   */
 
 /* ---- pace.c */
@@ -291,6 +380,7 @@ void raft_pace_heard(raft *r);    /* from the leader of this term               
 void raft_pace_voted(raft *r);    /* granted: give the candidate its time              */
 void raft_pace_lead(raft *r);     /* elected                                           */
 void raft_pace_campaign(raft *r); /* a campaign starts                                 */
+void raft_pace_wait(raft *r);     /* no leader, and no campaign of ours                */
 void raft_pace_follow(raft *r, bool was_leader);
 void raft_pace_transfer(raft *r);           /* a hand-over starts                                */
 bool raft_pace_leader_lives(const raft *r); /* votes must be refused                          */

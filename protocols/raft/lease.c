@@ -100,6 +100,17 @@ void raft_lease_echo(raft *r, uint32_t position, uint64_t round)
     confirm(r);
 }
 
+void raft_lease_recount(raft *r)
+{
+    confirm(r);
+}
+
+bool raft_lease_answers(const raft *r, uint32_t position)
+{
+    uint64_t since_ns = r->echo[position] == 0 ? 0 : sent_ns(r, r->echo[position]);
+    return since_ns != 0 && r->now_ns - since_ns < r->config.election_timeout_ns;
+}
+
 bool raft_lease_holds(const raft *r)
 {
     return r->role == RAFT_LEADER && r->now_ns < r->lease_until_ns;

@@ -35,6 +35,20 @@ void raft_log_slide(raft *r, uint64_t last)
     r->base = base;
 }
 
+void raft_log_restart(raft *r, uint64_t index, uint64_t term, bool keep)
+{
+    if (keep) {
+        r->base_sum = raft_log_sum(r, index);
+        r->persist_next = max_u64(r->persist_next, index + 1);
+    } else {
+        r->base_sum = r->last_sum; /* whatever it is: only differences count */
+        r->last = index;
+        r->persist_next = index + 1;
+    }
+    r->base = index;
+    r->base_term = RAFT_MUTATED(SNAPSHOT_WITHOUT_TERM) ? 0 : term;
+}
+
 void raft_log_truncate(raft *r, uint64_t last)
 {
     ENSURE(last >= r->commit && last >= r->base && last <= r->last);
@@ -42,6 +56,7 @@ void raft_log_truncate(raft *r, uint64_t last)
     r->last = last;
     r->persist_next = min_u64(r->persist_next, last + 1);
     raft_commit_truncated(r, last);
+    raft_members_truncated(r, last);
 }
 
 uint64_t raft_log_agreement(const raft *r, uint64_t index, uint64_t term)

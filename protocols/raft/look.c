@@ -26,7 +26,7 @@ void raft_status(const raft *r, struct raft_status *status)
         .role = r->role,
         .leader = r->leader,
         .vote = r->vote,
-        .member_count = r->config.member_count,
+        .member_count = r->force.members.count,
         .term = r->term,
         .last_index = r->last,
         .stored = r->stored,
@@ -34,16 +34,22 @@ void raft_status(const raft *r, struct raft_status *status)
         .applied = r->applied,
         .lease_until_ns = leads ? r->lease_until_ns : 0,
         .term_start_index = leads ? r->term_start : 0,
+        .members_index = r->force.index,
+        .joint = r->force.members.joint,
     };
-    for (uint32_t i = 0; i < r->config.member_count; i++) {
+    for (uint32_t i = 0; i < r->force.members.count; i++) {
+        const struct wire_member *known = &r->force.members.member[i];
         struct raft_member_status *member = &status->member[i];
-        member->id = r->config.member[i];
+        *member = (struct raft_member_status){
+            .id = known->id, .role = known->role, .old_role = known->old_role};
         if (!leads)
             continue;
-        bool self = i == r->self;
-        member->progress = self ? (uint8_t)RAFT_REPLICATE : r->follower[i].progress;
-        member->match = r->match[i];
-        member->next = self ? r->last + 1 : r->follower[i].next;
+        uint32_t position = raft_position(r, known->id);
+        bool self = position == r->self;
+        member->progress = self ? (uint8_t)RAFT_REPLICATE : r->follower[position].progress;
+        member->match = r->match[position];
+        member->next = self ? r->last + 1 : r->follower[position].next;
+        status->full_copies += (r->electable >> position & 1) != 0 && member->match >= r->commit;
     }
 }
 

@@ -47,6 +47,12 @@ void raft_pace_campaign(raft *r)
     r->wake_ns = min_u64(r->election_at_ns, r->beat_at_ns);
 }
 
+void raft_pace_wait(raft *r)
+{
+    r->timeout_ns = draw(r);
+    await_leader(r);
+}
+
 void raft_pace_lead(raft *r)
 {
     r->campaigns_lost = 0;
@@ -101,6 +107,8 @@ static void beat_as_leader(raft *r)
         r->transferee = RAFT_NO_POSITION;
         raft_count(r, RAFT_TRANSFER_ABANDONED);
     }
+    if (r->learners != 0)
+        raft_change_observe(r);
     r->timeout_now_sent = false; /* again with every heartbeat */
     raft_lease_want_round(r);
 }

@@ -2,17 +2,31 @@
 
 /* ---- footprint and init ---------------------------------------------------------------------- */
 
-static bool acceptable(const struct raft_config *c)
+static struct wire_members first_members(const struct raft_config *c)
 {
-    if (c->member_count == 0 || c->member_count > QUORUM_MEMBERS_MAX)
+    struct wire_members members = {.count = (uint16_t)c->member_count};
+    for (uint32_t i = 0; i < c->member_count; i++)
+        members.member[i] = (struct wire_member){
+            .id = c->member[i],
+            .role = c->role[i] != WIRE_ROLE_NONE ? c->role[i] : (uint8_t)WIRE_ROLE_VOTER,
+            .nonce = c->nonce[i]};
+    return members;
+}
+
+static bool members_acceptable(const struct raft_config *c)
+{
+    if (c->member_count + c->joining > QUORUM_MEMBERS_MAX || c->self == RAFT_NOBODY)
         return false;
     bool member = false;
-    for (uint32_t i = 0; i < c->member_count; i++) {
+    for (uint32_t i = 0; i < c->member_count; i++)
         member |= c->member[i] == c->self;
-        if (c->member[i] == RAFT_NOBODY || (i > 0 && c->member[i] <= c->member[i - 1]))
-            return false;
-    }
-    if (!member)
+    struct wire_members members = first_members(c);
+    return member != c->joining && wire_members_valid(&members);
+}
+
+static bool acceptable(const struct raft_config *c)
+{
+    if (!members_acceptable(c))
         return false;
     if (c->heartbeat_ns == 0 || c->heartbeat_ns > c->election_timeout_ns / 2 ||
         c->election_timeout_max_ns <= c->election_timeout_ns ||
@@ -33,9 +47,10 @@ static size_t walk(const struct raft_config *c, size_t *records, size_t *flights
     struct layout layout = {0};
     (void)layout_add(&layout, sizeof(raft));
     *records = layout_add(&layout, (size_t)c->entries_max * sizeof(struct raft_record));
-    *flights = layout_add(&layout, (size_t)c->member_count * c->inflight_messages_max *
-                                       sizeof(struct raft_flight));
     *sends = layout_add(&layout, (size_t)RAFT_SEND_MAX * sizeof(struct raft_send));
+    /* for everybody that may come; last, so that pages of slots never used are never touched */
+    *flights = layout_add(&layout, (size_t)QUORUM_MEMBERS_MAX * c->inflight_messages_max *
+                                       sizeof(struct raft_flight));
     return (size_t)round_up(layout.bytes, CACHE_LINE_BYTES);
 }
 
@@ -47,14 +62,15 @@ size_t raft_footprint(const struct raft_config *config)
 
 raft *raft_init(void *memory, const struct raft_config *config, const struct raft_restore *restore)
 {
-    size_t bytes = raft_footprint(config);
-    ENSURE(bytes != 0 && (uintptr_t)memory % CACHE_LINE_BYTES == 0);
-    memset(memory, 0, bytes);
+    ENSURE(raft_footprint(config) != 0 && (uintptr_t)memory % CACHE_LINE_BYTES == 0);
+    size_t records, flights, sends;
+    (void)walk(config, &records, &flights, &sends);
+    memset(memory, 0, flights);
     raft *r = memory;
     r->config = *config;
-    (void)walk(config, &r->records_offset, &r->flights_offset, &r->sends_offset);
-    r->self = raft_position(r, config->self);
-    r->rule.incoming = UINT64_MAX >> (QUORUM_MEMBERS_MAX - config->member_count);
+    r->records_offset = records;
+    r->flights_offset = flights;
+    r->sends_offset = sends;
     random_init(&r->random, config->seed ^ (uint64_t)config->self << 48);
     r->role = RAFT_FOLLOWER;
     r->leader = RAFT_NOBODY;
@@ -74,6 +90,11 @@ raft *raft_init(void *memory, const struct raft_config *config, const struct raf
     r->persist_next = r->base + 1;
     r->stored = r->base;
     r->commit = r->delivered = r->applied = restore->applied;
+    ENSURE(restore->members_index <= r->base);
+    struct wire_members first = first_members(config);
+    raft_members_settle(r, restore->members != NULL ? restore->members : &first,
+                        restore->members_index);
+    r->members_told_committed = true;
     raft_pace_init(r);
     return r;
 }
@@ -87,15 +108,15 @@ void raft_restore_entry(raft *r, const struct raft_entry *entry)
     r->stored = r->last;
 }
 
-/* ---- in -------------------------------------------------------------------------------------- */
-
-uint32_t raft_position(const raft *r, uint16_t id)
+void raft_restore_members(raft *r, const struct raft_entry *entry,
+                          const struct wire_members *members)
 {
-    for (uint32_t i = 0; i < r->config.member_count; i++)
-        if (r->config.member[i] == id)
-            return i;
-    return RAFT_NO_POSITION;
+    ENSURE(wire_members_valid(members) && raft_members_fit(r, members));
+    raft_restore_entry(r, entry);
+    raft_members_enter(r, members, r->last);
 }
+
+/* ---- in -------------------------------------------------------------------------------------- */
 
 /* No sum or next number of what passes here can overflow, and no single message can use the terms
  * up. Only who refuses a pre-vote may have seen no term yet. */
@@ -105,6 +126,13 @@ static bool plausible(const raft *r, const struct wire_raft *message)
     return (message->term != 0 || message->kind == WIRE_PREVOTE_REPLY) &&
            numbers <= RAFT_NUMBER_MAX &&
            (message->term <= r->term || message->term - r->term <= RAFT_TERM_LEAP_MAX);
+}
+
+/* Thesis §4.1: a leader or a candidate may be of a configuration that we do not know yet, or no
+ * longer; an answer from no member counts for nothing. */
+static bool concerns_members_only(uint8_t kind)
+{
+    return kind == WIRE_VOTE_REPLY || kind == WIRE_PREVOTE_REPLY || kind == WIRE_APPEND_REPLY;
 }
 
 static void step_one(raft *r, struct raft_input *input)
@@ -119,7 +147,8 @@ static void step_one(raft *r, struct raft_input *input)
         raft_count(r, RAFT_WRONG_RECEIVER);
         return;
     }
-    if (from == RAFT_NO_POSITION || from == r->self) {
+    if (message->from == r->config.self || message->from == RAFT_NOBODY ||
+        (from == RAFT_NO_POSITION && concerns_members_only(message->kind))) {
         raft_count(r, RAFT_STRANGER);
         return;
     }
@@ -130,7 +159,7 @@ static void step_one(raft *r, struct raft_input *input)
     switch (message->kind) {
     case WIRE_PREVOTE:
     case WIRE_VOTE:
-        raft_vote_request(r, message, from);
+        raft_vote_request(r, message);
         return;
     case WIRE_PREVOTE_REPLY: /* its term is not the sender's but the one asked for */
         raft_vote_reply(r, message, from);
@@ -139,6 +168,7 @@ static void step_one(raft *r, struct raft_input *input)
     case WIRE_APPEND:
     case WIRE_APPEND_REPLY:
     case WIRE_TIMEOUT_NOW:
+    case WIRE_SNAPSHOT:
         break;
     default:
         raft_count(r, RAFT_UNKNOWN_KIND);
@@ -146,8 +176,10 @@ static void step_one(raft *r, struct raft_input *input)
     }
     if (message->term < r->term) {
         raft_count(r, RAFT_STALE_TERM);
-        if (message->kind == WIRE_APPEND) /* its sender must learn that it leads no longer */
-            raft_send_add(r, WIRE_APPEND_REPLY, from, 0)->message.flags = WIRE_RAFT_REJECTED;
+        if (message->kind == WIRE_APPEND ||
+            message->kind == WIRE_SNAPSHOT) /* its sender must learn that it leads no longer */
+            raft_send_add(r, WIRE_APPEND_REPLY, message->from, 0)->message.flags =
+                WIRE_RAFT_REJECTED;
         return;
     }
     if (message->term > r->term) {
@@ -156,7 +188,9 @@ static void step_one(raft *r, struct raft_input *input)
             return; /* its term was all that it had to say */
     }
     if (message->kind == WIRE_APPEND)
-        raft_append_receive(r, input, from);
+        raft_append_receive(r, input);
+    else if (message->kind == WIRE_SNAPSHOT)
+        raft_snapshot_receive(r, input);
     else if (message->kind == WIRE_APPEND_REPLY)
         raft_replicate_reply(r, message, from);
     else if (message->kind == WIRE_VOTE_REPLY)
@@ -183,6 +217,7 @@ uint32_t raft_step(raft *r, struct raft_input *inputs, uint32_t count)
         }
         inputs[i].take_first = 0;
         inputs[i].take_count = 0;
+        inputs[i].take_snapshot = false;
         step_one(r, &inputs[i]);
     }
     return count;
@@ -202,7 +237,7 @@ bool raft_noop_due(const raft *r)
 /* Proposals leave a reserve, so that leaders elected over a full window still have room for the
  * entry that lets them commit what is there; each election that comes to nothing may use up one
  * place of it. */
-static uint32_t proposal_room(const raft *r)
+uint32_t raft_proposal_room(const raft *r)
 {
     if (raft_noop_due(r))
         return raft_log_room(r, r->last) > 0;
@@ -219,7 +254,7 @@ uint32_t raft_propose(raft *r, const uint32_t *bytes, uint32_t count)
         return 0;
     }
     bool first = raft_noop_due(r);
-    uint32_t fits = min_u32(count, proposal_room(r));
+    uint32_t fits = min_u32(count, raft_proposal_room(r));
     if (fits < count)
         raft_count(r,
                    first && fits > 0 ? RAFT_PROPOSE_NOOP_FIRST : RAFT_PROPOSE_REFUSED_WINDOW_FULL);
@@ -241,14 +276,14 @@ uint32_t raft_propose(raft *r, const uint32_t *bytes, uint32_t count)
 
 /* ---- out ------------------------------------------------------------------------------------- */
 
-struct raft_send *raft_send_add(raft *r, uint8_t kind, uint32_t position, uint64_t after_seq)
+struct raft_send *raft_send_add(raft *r, uint8_t kind, uint16_t to, uint64_t after_seq)
 {
     ENSURE(r->send_count < RAFT_SEND_MAX);
     struct raft_send *send = &raft_sends(r)[r->send_count++];
     *send = (struct raft_send){.message = {.kind = kind,
                                            .group = r->config.group,
                                            .from = r->config.self,
-                                           .to = r->config.member[position],
+                                           .to = to,
                                            .term = r->term},
                                .after_seq = after_seq};
     return send;
@@ -262,11 +297,40 @@ static void release_answers(raft *r)
             sends[i].after_seq = raft_commit_seq_of_hard_state(r);
 }
 
+static void tell_members(raft *r, struct raft_ready *ready)
+{
+    bool committed = r->force.index <= r->commit;
+    if (LIKELY(!raft_members_untold(r)))
+        return;
+    r->members_changed = false;
+    r->members_told_committed = committed;
+    ready->members = &r->force.members;
+    ready->members_index = r->force.index;
+    ready->members_committed = committed;
+}
+
+/* The leader's part. */
+static void lead_on(raft *r, struct raft_ready *ready)
+{
+    bool resign = raft_must_resign(r);
+    if (resign) /* first they shall know what is committed */
+        raft_lease_want_round(r);
+    if (r->appends_due) {
+        r->snapshot_offered = r->snapshot_wanted = false;
+        raft_replicate_send(r);
+        ready->snapshot = r->snapshot_offered ? &r->snapshot : NULL;
+        ready->snapshot_wanted = r->snapshot_wanted;
+    }
+    if (resign && !r->appends_due && r->send_count < RAFT_SEND_MAX)
+        raft_vote_resign(r);
+}
+
 void raft_ready(raft *r, uint64_t seq, struct raft_ready *ready)
 {
     empty_outbox(r);
     *ready = (struct raft_ready){.role_changed = r->role_changed};
     r->role_changed = false;
+    tell_members(r, ready);
 
     raft_commit_persist(r, seq, ready);
     ready->term = r->term;
@@ -277,8 +341,8 @@ void raft_ready(raft *r, uint64_t seq, struct raft_ready *ready)
         raft_append_send_owed(r);
     if (r->requests_due != 0)
         raft_vote_send(r);
-    if (r->role == RAFT_LEADER && r->appends_due)
-        raft_replicate_send(r);
+    if (r->role == RAFT_LEADER)
+        lead_on(r, ready);
     ready->send = raft_sends(r);
     ready->send_count = r->send_count;
     r->send_taken = true;
@@ -292,5 +356,6 @@ bool raft_dirty(const raft *r)
 {
     return r->role_changed || r->hard_dirty || r->persist_next <= r->last || r->owed.reply ||
            r->owed.reject || r->requests_due != 0 || (r->send_count > 0 && !r->send_taken) ||
-           (r->appends_due && r->role == RAFT_LEADER) || raft_commit_deliverable(r) > r->delivered;
+           (r->appends_due && r->role == RAFT_LEADER) || raft_must_resign(r) ||
+           raft_members_untold(r) || raft_commit_deliverable(r) > r->delivered;
 }

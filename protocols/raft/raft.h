@@ -8,6 +8,11 @@
  *                     ▲                                     │
  *                     └── stored(seq), applied(index) ◄─────┘
  *
+ *   Who belongs to the group stands in the log: a configuration takes effect where it is appended,
+ *   is taken back where its entry is, and no two are under way at once (thesis §4.1, §4.3). Any
+ *   change of who votes goes through a joint configuration, in which both majorities decide, and
+ *   which its leader leaves by itself. See the part on members below.
+ *
  *   A loop turn calls raft_tick(now) once, with the clock read after the burst was received, before
  *   it steps a group; then steps and proposes; then raft_ready once. Same calls, same outputs, byte
  *   for byte.
@@ -18,7 +23,8 @@
  *   valid until the next call on the same machine.
  * Threads: one owner at a time. Time: `now` in nanoseconds of a monotonic clock, only read in
  *   pace.c and lease.c; a clock that steps back reads as standing still. Chance: config.seed.
- * Limits: QUORUM_MEMBERS_MAX members; RAFT_SEND_MAX messages per ready. entries_max bounds, with a
+ * Limits: QUORUM_MEMBERS_MAX members, both halves of a joint configuration and this one together;
+ *   RAFT_SEND_MAX messages per ready. entries_max bounds, with a
  *   margin of one in RAFT_RESERVE_FRACTION, the proposals between the last applied entry and the
  *   last; a follower that
  *   lags in applying is bounded by entries_max too. Beyond go only no-ops of leaders that came to
@@ -32,7 +38,7 @@
 #define PROTOCOLS_RAFT_RAFT_H
 
 #include "protocols/core/quorum.h"
-#include "protocols/wire/wire.h"
+#include "protocols/wire/members.h"
 
 #define RAFT_NOBODY   0xffffu
 #define RAFT_SEND_MAX 256u
@@ -64,9 +70,14 @@ const char *raft_event_sentence(enum raft_event event);
 
 struct raft_config {
     uint16_t group;
-    uint16_t self; /* id of this member; must be among `member` */
+    uint16_t self; /* id of this member; must be among `member`, unless it is `joining` */
+    /* The first configuration of the group, the same for all and for ever: what is in force comes
+     * from the log and from snapshots. */
     uint32_t member_count;
-    uint16_t member[QUORUM_MEMBERS_MAX]; /* ids, ascending; all voters for now */
+    uint16_t member[QUORUM_MEMBERS_MAX]; /* ids, ascending */
+    uint64_t nonce[QUORUM_MEMBERS_MAX];  /* of their logs */
+    uint8_t role[QUORUM_MEMBERS_MAX];    /* enum wire_role; 0 reads as voter */
+    bool joining;                        /* comes in later: follows whoever leads, as a learner */
     uint64_t seed;                       /* another one for every start of a member */
     uint64_t now_ns; /* clock at init: a starting voter waits one time-out before it votes */
     uint64_t heartbeat_ns;
@@ -79,6 +90,10 @@ struct raft_config {
     uint32_t inflight_messages_max;   /* unanswered APPENDs per follower */
     uint32_t inflight_bytes_max;      /* unanswered bytes per follower */
     uint32_t uncommitted_bytes_max;   /* proposals beyond are refused: busy */
+    uint32_t voters_max;              /* promotions beyond are refused; 0: no such limit */
+    uint64_t promote_lag_max;         /* entries behind the leader's last that are still caught up;
+                                         0 reads as entries_max / 8 */
+    uint64_t promote_stable_ns;       /* so long a learner must have been; 0: ten time-outs */
     bool pre_vote;
     bool check_quorum;
     bool lease_reads;
@@ -92,17 +107,20 @@ struct raft_restore {
     uint64_t first_index;   /* first entry still in the log; 1 for a fresh one, 0 reads as 1 */
     uint64_t previous_term; /* of entry first_index - 1 */
     uint64_t applied;       /* state machine is at this index already; >= first_index - 1 */
+    const struct wire_members *members; /* in force at first_index - 1; NULL: the first ones */
+    uint64_t members_index;             /* of the entry that brought them; 0: the first ones */
 };
 
 /* What the machine keeps of an entry. */
 struct raft_entry {
     uint64_t term;
-    uint32_t bytes; /* encoded size, for flow control */
-    uint32_t spare;
+    uint32_t bytes;   /* encoded size, for flow control */
+    uint32_t members; /* 0; n: a configuration, element n - 1 of the input's `members` */
 };
 
 /* 0: not an acceptable config. Refused are: no or too many members, ids that do not ascend or are
- * RAFT_NOBODY, a self that is no member; heartbeat_ns 0 or above half of election_timeout_ns, an
+ * RAFT_NOBODY, roles that make no valid
+ * configuration, a self that is no member (or, joining, is one); heartbeat_ns 0 or above half of election_timeout_ns, an
  * election_timeout_max_ns that is not above election_timeout_ns or above RAFT_TIMEOUT_NS_MAX;
  * drift_ppm of a million or more; lease_reads without check_quorum; entries_max that is no power of
  * two or out of [RAFT_ENTRIES_MIN, RAFT_ENTRIES_MAX]; inflight_messages_max above
@@ -113,8 +131,11 @@ size_t raft_footprint(const struct raft_config *config);
  * restores: terms do not fall along the log and are not above `term`, which after a snapshot was
  * installed is at least the snapshot's. These are asserted. */
 raft *raft_init(void *memory, const struct raft_config *config, const struct raft_restore *restore);
-/* Before the first tick; already stored. */
+/* Before the first tick; already stored. The second one is for entries that hold a
+ * configuration. */
 void raft_restore_entry(raft *, const struct raft_entry *entry);
+void raft_restore_members(raft *, const struct raft_entry *entry,
+                          const struct wire_members *members);
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
@@ -123,11 +144,15 @@ void raft_restore_entry(raft *, const struct raft_entry *entry);
 struct raft_input {
     struct wire_raft message;
     const struct raft_entry *entries; /* message.entry_count of them; only read during the call */
+    const struct wire_members
+        *members; /* configurations among the entries, in their order; valid */
+    uint32_t members_count;
     /* out: entries [take_first, take_first + take_count) are new and must go into the log, in the
      * order of inputs, replacing whatever the log held from take_first on. take_count 0: nothing to
      * copy. */
     uint64_t take_first;
     uint32_t take_count;
+    bool take_snapshot; /* out: what this SNAPSHOT offers is wanted: see raft_snapshot_installed */
 };
 
 /* Returns how many inputs it took, in order; the rest must be offered again after raft_ready. An
@@ -147,20 +172,90 @@ void raft_stored(raft *, uint64_t seq);    /* what was persisted under numbers <
 void raft_applied(raft *, uint64_t index); /* frees window; within the spans handed out */
 
 /* The log no longer holds entries before this; they are applied. Followers that still need them
- * become RAFT_SNAPSHOT and are sent heartbeats only, until their log reaches the leader's window by
- * other means (their owner installs a snapshot and makes a new machine with raft_init). The window
- * forgets as well: followers more than entries_max entries behind are in the same position. */
+ * become RAFT_SNAPSHOT and are sent heartbeats only, until a snapshot brings their log to the
+ * leader's window. The window forgets as well: followers more than entries_max entries behind are
+ * in the same position. */
 void raft_compacted(raft *, uint64_t first_index);
 
-/* Leader in office: hand over to `to` (thesis §3.10); false: can not. Until it has worked or an
+/* Leader in office: hand over to `to`, a voter (thesis §3.10); false: can not. Until it has worked or an
  * election time-out is over, proposals are refused; leases end for the rest of the term. */
 bool raft_transfer(raft *, uint16_t to);
+
+/* ---- members (thesis §4) --------------------------------------------------------------------- */
+
+enum raft_change_kind {
+    RAFT_ADD_LEARNER = 1, /* the only way in */
+    RAFT_PROMOTE,         /* a learner that has caught up, and stayed so for a while: to voter */
+    RAFT_PROMOTE_WITNESS, /* the same, to witness: it may drop its copy then */
+    RAFT_DEMOTE,          /* a voter, to learner */
+    RAFT_REMOVE
+};
+
+struct raft_change {
+    uint8_t kind; /* enum raft_change_kind */
+    uint16_t id;
+    uint64_t nonce; /* with ADD_LEARNER its log's; else of whom the caller means */
+};
+
+/* Leader: changes who belongs, all at once or not at all; at most one change per member. Returns
+ * RAFT_CHANGE_STARTED, or the event that says why not (it has been counted): not leader, handing
+ * over, own term not yet committed, another change not yet over, member unknown or known already,
+ * not possible from its role, not caught up, too many, a quorum would be lost among those that
+ * answer, window full. When started, an entry of wire_entry_size(wire_members_size(members->count))
+ * bytes has been appended, and the configuration in it is in force; the owner writes
+ * `members` into its log at raft_last_index. */
+enum raft_event raft_change(raft *, const struct raft_change *changes, uint32_t count,
+                            struct wire_members *members);
+
+/* True: the joint configuration is committed, and its leader has to leave it: raft_leave appends an
+ * entry in the same way as raft_change; false: not now (window full, handing over). */
+bool raft_leave_due(const raft *);
+bool raft_leave(raft *, struct wire_members *members);
+
+/* The configuration in force, and the index of its entry (0: the first one). It may still be taken
+ * back while that is not committed. Valid until the next call. */
+const struct wire_members *raft_members(const raft *, uint64_t *index);
+
+/* ---- snapshots (§7) -------------------------------------------------------------------------- */
+
+/* What a snapshot has to say of itself. */
+struct raft_snapshot {
+    uint64_t index; /* of the last entry that it covers */
+    uint64_t term;  /* its term */
+    uint64_t members_index;
+    struct wire_members members; /* in force at `index` */
+};
+
+/* Describes a snapshot of the state at `index`, which is applied. False: index or configuration are
+ * forgotten, so describe a snapshot when it begins. */
+bool raft_snapshot_describe(const raft *, uint64_t index, struct raft_snapshot *snapshot);
+
+/* A snapshot is durable here and may be offered to followers; an older one is ignored. */
+void raft_snapshot_taken(raft *, const struct raft_snapshot *snapshot);
+
+/* Leader: after a SNAPSHOT message for `to` has come out of raft_ready, the owner streams the
+ * snapshot and says how it ended: it is whole over there, or it has to be offered again, with the
+ * next heartbeat. Without either nothing more is offered to that follower in this term. */
+void raft_snapshot_sent(raft *, uint16_t to, uint64_t index);
+void raft_snapshot_failed(raft *, uint16_t to);
+
+enum raft_install {
+    RAFT_INSTALL_REFUSED, /* not needed (any more): committed here already, or leader */
+    RAFT_INSTALL_KEEPS,   /* the log behind it stays */
+    RAFT_INSTALL_RESETS   /* nothing of the log stays: its next entry is snapshot->index + 1 */
+};
+
+/* A snapshot that was received is durable and whole. Unless refused, the owner replaces its state
+ * machine by it, and what RESETS says of the log becomes durable before anything else that
+ * raft_ready gives. A term above ours is refused: the SNAPSHOT message came first. */
+enum raft_install raft_snapshot_installed(raft *, const struct raft_snapshot *snapshot);
 
 /* ---- out ------------------------------------------------------------------------------------- */
 
 struct raft_send {
     struct wire_raft message;
     uint64_t after_seq; /* 0: now; else held until that number is stored */
+    bool terms_only;    /* APPEND, SNAPSHOT to a witness: bodies and bytes may stay behind */
 };
 
 /* Work for the caller, in this order. */
@@ -179,9 +274,16 @@ struct raft_ready {
     /* entries [commit_first, commit_last] are committed and stored here: apply them. 0: none */
     uint64_t commit_first;
     uint64_t commit_last;
-    uint64_t wake_ns;  /* tick no later than this */
-    bool more;         /* send was full: call again after sending */
-    bool role_changed; /* role or known leader, since the last ready; see raft_status */
+    /* the configuration in force, if it or whether it is committed has changed; else NULL. While
+     * it is not committed, the former one must still be understood */
+    const struct wire_members *members;
+    uint64_t members_index;
+    bool members_committed;
+    const struct raft_snapshot *snapshot; /* offered by the SNAPSHOT messages in `send` */
+    bool snapshot_wanted; /* a follower waits, and no snapshot reaches the window: take one */
+    uint64_t wake_ns;     /* tick no later than this */
+    bool more;            /* send was full: call again after sending */
+    bool role_changed;    /* role or known leader, since the last ready; see raft_status */
 };
 
 /* `seq` is the number that this persist will bear if ready->must_persist; it rises and never
@@ -216,6 +318,8 @@ enum raft_ticket_state raft_ticket_state(const raft *, const struct raft_ticket 
 struct raft_member_status {
     uint16_t id;
     uint8_t progress; /* enum raft_progress; leader only, else 0 */
+    uint8_t role;     /* enum wire_role */
+    uint8_t old_role; /* in a joint configuration */
     uint64_t match;
     uint64_t next;
 };
@@ -232,7 +336,10 @@ struct raft_status {
     uint64_t applied;
     uint64_t lease_until_ns;   /* leader: 0 without */
     uint64_t term_start_index; /* leader: its first entry; reads and admissions wait for it */
-    struct raft_member_status member[QUORUM_MEMBERS_MAX];
+    uint64_t members_index;    /* of the configuration in force */
+    bool joint;
+    uint32_t full_copies; /* leader: voters, no witnesses, that have stored all that is committed */
+    struct raft_member_status member[QUORUM_MEMBERS_MAX]; /* in force; ids ascend */
 };
 
 void raft_status(const raft *, struct raft_status *status);

@@ -20,17 +20,22 @@ static void need_snapshot(raft *r, struct raft_follower *f)
     f->next = r->base + 1;
 }
 
+void raft_replicate_welcome(raft *r, uint32_t position)
+{
+    r->match[position] = 0;
+    r->follower[position] = (struct raft_follower){.next = r->last + 1};
+    set_progress(r, &r->follower[position], RAFT_PROBE);
+}
+
 void raft_replicate_lead(raft *r)
 {
     r->transferee = RAFT_NO_POSITION;
     r->timeout_now_sent = false;
     r->send_cursor = 0;
-    memset(r->match, 0, sizeof r->match);
+    memset(r->caught_up_ns, 0, sizeof r->caught_up_ns);
+    for (uint32_t i = 0; i < r->slot_count; i++)
+        raft_replicate_welcome(r, i);
     r->match[r->self] = r->stored;
-    for (uint32_t i = 0; i < r->config.member_count; i++) {
-        r->follower[i] = (struct raft_follower){.next = r->last + 1};
-        set_progress(r, &r->follower[i], RAFT_PROBE);
-    }
 }
 
 static void land_flights(raft *r, uint32_t position, uint64_t match)
@@ -113,7 +118,9 @@ static void send_append(raft *r, uint32_t to, uint32_t count, uint64_t bytes)
 {
     struct raft_follower *f = &r->follower[to];
     raft_lease_open_round(r);
-    struct wire_raft *append = &raft_send_add(r, WIRE_APPEND, to, 0)->message;
+    struct raft_send *send = raft_send_add(r, WIRE_APPEND, r->slot_id[to], 0);
+    send->terms_only = r->witnesses >> to & 1;
+    struct wire_raft *append = &send->message;
     append->index = f->next - 1;
     append->log_term = raft_log_term(r, f->next - 1);
     append->commit = r->commit;
@@ -154,12 +161,36 @@ static void fly(raft *r, uint32_t to, uint32_t count, uint64_t bytes)
 }
 
 /* False: the send array is full. */
+static bool offer_snapshot(raft *r, uint32_t to)
+{
+    if (r->snapshot.index < r->base) {
+        r->snapshot_wanted = true;
+        return true;
+    }
+    if (r->send_count == RAFT_SEND_MAX)
+        return false;
+    raft_count(r, RAFT_SNAPSHOT_OFFERED);
+    raft_lease_open_round(r);
+    struct raft_send *send = raft_send_add(r, WIRE_SNAPSHOT, r->slot_id[to], 0);
+    send->terms_only = r->witnesses >> to & 1;
+    send->message.index = r->snapshot.index;
+    send->message.log_term = r->snapshot.term;
+    send->message.round = r->round;
+    r->follower[to].probe_sent = true;
+    r->follower[to].sent_round = r->round;
+    r->snapshot_offered = true;
+    return true;
+}
+
+/* False: the send array is full. */
 static bool send_to(raft *r, uint32_t to)
 {
     struct raft_follower *f = &r->follower[to];
     uint64_t bytes = 0;
     if (f->next <= r->base || f->progress == RAFT_SNAPSHOT)
         need_snapshot(r, f);
+    if (f->progress == RAFT_SNAPSHOT && !f->probe_sent && !offer_snapshot(r, to))
+        return false;
     if (f->progress == RAFT_REPLICATE) {
         for (uint32_t count; (count = fit_message(r, f, &bytes)) > 0;) {
             if (r->send_count == RAFT_SEND_MAX)
@@ -191,7 +222,7 @@ static void send_timeout_now(raft *r)
         r->appends_due = true;
         return;
     }
-    raft_send_add(r, WIRE_TIMEOUT_NOW, to, 0);
+    raft_send_add(r, WIRE_TIMEOUT_NOW, r->slot_id[to], 0);
     r->timeout_now_sent = true;
 }
 
@@ -201,10 +232,10 @@ void raft_replicate_send(raft *r)
     r->round_open = false;
     if (r->round_wanted > r->round)
         raft_lease_open_round(r);
-    uint32_t count = r->config.member_count;
+    uint32_t count = r->slot_count;
     for (uint32_t i = 0; i < count && !r->appends_due; i++) {
         uint32_t to = (r->send_cursor + i) % count;
-        if (to != r->self && !send_to(r, to)) {
+        if (to != r->self && (r->slots >> to & 1) != 0 && !send_to(r, to)) {
             r->appends_due = true;
             r->send_cursor = to; /* whoever was cut short comes first next time */
         }
@@ -218,7 +249,7 @@ bool raft_transfer(raft *r, uint16_t to)
 {
     uint32_t position = raft_position(r, to);
     if (r->role != RAFT_LEADER || r->transferee != RAFT_NO_POSITION || r->last < r->term_start ||
-        position == RAFT_NO_POSITION || position == r->self ||
+        position == RAFT_NO_POSITION || position == r->self || (r->heirs >> position & 1) == 0 ||
         r->follower[position].progress == RAFT_SNAPSHOT) {
         raft_count(r, RAFT_TRANSFER_REFUSED);
         return false;

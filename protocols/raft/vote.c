@@ -31,8 +31,10 @@ void raft_vote_follow(raft *r, uint64_t term, uint16_t leader)
         enter_term(r, term, RAFT_NOBODY);
     }
     set_role(r, RAFT_FOLLOWER, leader);
-    if (was_leader)
+    if (was_leader) {
         raft_lease_end(r);
+        r->leaving = false;
+    }
     if (!was_follower)
         raft_pace_follow(r, was_leader);
 }
@@ -47,13 +49,26 @@ static void lead(raft *r)
     raft_pace_lead(r);
 }
 
+void raft_vote_resign(raft *r)
+{
+    raft_count(r, RAFT_LEADER_LEFT);
+    for (member_set left = r->heirs & ~raft_bit(r->self); left != 0; left &= left - 1) {
+        uint32_t position = (uint32_t)__builtin_ctzll(left);
+        if (r->match[position] != r->last || !raft_lease_answers(r, position))
+            continue;
+        (void)raft_send_add(r, WIRE_TIMEOUT_NOW, r->slot_id[position], 0);
+        break;
+    }
+    raft_vote_follow(r, r->term, RAFT_NOBODY);
+}
+
 /* ---- campaigns ------------------------------------------------------------------------------- */
 
 static void count_votes(raft *r);
 
 void raft_vote_ask_again(raft *r)
 {
-    r->requests_due = r->rule.incoming & ~r->votes & ~r->refusals & ~raft_bit(r->self);
+    r->requests_due = raft_voters(r) & ~r->votes & ~r->refusals & ~raft_bit(r->self);
 }
 
 static void ask_everybody(raft *r)
@@ -96,7 +111,10 @@ static void count_votes(raft *r)
 
 void raft_vote_timed_out(raft *r)
 {
-    if (r->config.pre_vote)
+    if (!raft_may_lead(r)) { /* it may be asked to vote all the same: others may know more */
+        set_role(r, RAFT_FOLLOWER, RAFT_NOBODY);
+        raft_pace_wait(r);
+    } else if (r->config.pre_vote)
         ask_before(r);
     else
         stand(r, false);
@@ -116,13 +134,15 @@ void raft_vote_send(raft *r)
         uint32_t position = (uint32_t)__builtin_ctzll(r->requests_due);
         r->requests_due &= r->requests_due - 1;
         bool real = r->role == RAFT_CANDIDATE;
-        struct wire_raft *request = &raft_send_add(r, real ? WIRE_VOTE : WIRE_PREVOTE, position,
-                                                   real ? raft_commit_seq_of_hard_state(r) : 0)
-                                         ->message;
+        struct wire_raft *request =
+            &raft_send_add(r, real ? WIRE_VOTE : WIRE_PREVOTE, r->slot_id[position],
+                           real ? raft_commit_seq_of_hard_state(r) : 0)
+                 ->message;
         request->term = real ? r->term : r->term + 1;
         request->flags = real && r->campaign_transfer ? WIRE_RAFT_TRANSFER : 0;
         request->index = r->last;
         request->log_term = raft_log_term(r, r->last);
+        request->commit = r->force.index;
         request->round = r->campaign;
     }
 }
@@ -162,21 +182,28 @@ static bool loyal_to_leader(const raft *r, const struct wire_raft *request)
            !(request->flags & WIRE_RAFT_TRANSFER) && !RAFT_MUTATED(VOTE_WHILE_LEADER_LIVES);
 }
 
-static struct wire_raft *answer(raft *r, const struct wire_raft *request, uint32_t to,
-                                uint64_t after_seq)
+/* Not in a configuration that is committed here and not older than its own. Whoever is newer than
+ * what we know must be answered as a member: it may lack nothing but our vote. */
+static bool removed(const raft *r, const struct wire_raft *request)
+{
+    return request->commit <= r->force.index && r->force.index <= r->commit &&
+           raft_position(r, request->from) == RAFT_NO_POSITION;
+}
+
+static struct wire_raft *answer(raft *r, const struct wire_raft *request, uint64_t after_seq)
 {
     uint8_t kind = request->kind == WIRE_VOTE ? WIRE_VOTE_REPLY : WIRE_PREVOTE_REPLY;
-    struct wire_raft *reply = &raft_send_add(r, kind, to, after_seq)->message;
+    struct wire_raft *reply = &raft_send_add(r, kind, request->from, after_seq)->message;
     reply->round = request->round;
     return reply;
 }
 
-static void grant(raft *r, const struct wire_raft *request, uint32_t to)
+static void grant(raft *r, const struct wire_raft *request)
 {
     bool real = request->kind == WIRE_VOTE;
     raft_count(r, real ? RAFT_VOTE_GRANTED : RAFT_PREVOTE_GRANTED);
     bool held = real && !RAFT_MUTATED(VOTE_BEFORE_STORED);
-    struct wire_raft *reply = answer(r, request, to, held ? RAFT_HELD : 0);
+    struct wire_raft *reply = answer(r, request, held ? RAFT_HELD : 0);
     reply->flags = WIRE_RAFT_GRANTED;
     reply->term = request->term;
     if (!real)
@@ -186,23 +213,27 @@ static void grant(raft *r, const struct wire_raft *request, uint32_t to)
     raft_pace_voted(r);
 }
 
-void raft_vote_request(raft *r, const struct wire_raft *request, uint32_t from)
+void raft_vote_request(raft *r, const struct wire_raft *request)
 {
     bool real = request->kind == WIRE_VOTE;
+    if (removed(r, request)) {
+        raft_count(r, RAFT_VOTE_REFUSED_REMOVED);
+        return;
+    }
     if (loyal_to_leader(r, request)) {
         raft_count(r, RAFT_VOTE_REFUSED_LEADER_LIVES);
         if (!real) /* a real candidate can do nothing with a term that is not above its own */
-            (void)answer(r, request, from, 0);
+            (void)answer(r, request, 0);
         return;
     }
     if (real && request->term > r->term)
         raft_vote_follow(r, request->term, RAFT_NOBODY);
     enum raft_event reason = reason_to_refuse(r, request);
     if (reason == RAFT_EVENT_COUNT) {
-        grant(r, request, from);
+        grant(r, request);
     } else {
         raft_count(r, reason);
-        (void)answer(r, request, from, 0);
+        (void)answer(r, request, 0);
     }
 }
 
@@ -226,6 +257,10 @@ void raft_vote_reply(raft *r, const struct wire_raft *reply, uint32_t from)
         r->refusals |= real ? raft_bit(from) : 0;
         return;
     }
+    if ((raft_voters(r) >> from & 1) == 0) {
+        raft_count(r, RAFT_VOTE_OF_NON_VOTER);
+        return;
+    }
     r->votes |= raft_bit(from);
     count_votes(r);
 }
@@ -233,7 +268,7 @@ void raft_vote_reply(raft *r, const struct wire_raft *reply, uint32_t from)
 /* §3.10: its log is the leader's, so it need not ask whether it could win. */
 void raft_vote_timeout_now(raft *r, const struct wire_raft *message)
 {
-    if (r->role != RAFT_FOLLOWER || message->from != r->leader) {
+    if (r->role != RAFT_FOLLOWER || message->from != r->leader || !raft_may_lead(r)) {
         raft_count(r, RAFT_TIMEOUT_NOW_REFUSED);
         return;
     }

@@ -58,6 +58,9 @@ static inline uint8_t *wire_message_begin(struct wire_writer *writer, uint8_t ki
     return header + WIRE_MESSAGE_BYTES;
 }
 
+/* The fixed part of a Raft message, which must be there. */
+void wire_read_raft(const struct wire_view *view, struct wire_raft *message);
+
 /* Makes the last message longer by `bytes`, a multiple of WIRE_ALIGN, as must be its length so far.
  * Returns where they lie. */
 static inline uint8_t *wire_message_extend(struct wire_writer *writer, uint64_t bytes)

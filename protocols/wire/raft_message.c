@@ -1,4 +1,5 @@
 #include "protocols/wire/fragment.h"
+#include "protocols/wire/members.h"
 #include "protocols/wire/message.h"
 
 #define RAFT_FIXED_BYTES 48u
@@ -36,11 +37,13 @@ static bool entry_body_fits_kind(uint8_t kind, uint32_t body_bytes)
 {
     if (LIKELY(kind == WIRE_ENTRY_COMMAND))
         return body_bytes >= WIRE_COMMAND_BYTES && body_bytes <= WIRE_BODY_BYTES_MAX;
+    if (kind == WIRE_ENTRY_CONFIG)
+        return body_bytes >= wire_members_size(1) && body_bytes <= WIRE_MEMBERS_BYTES_MAX;
     return kind != 0 && kind < WIRE_ENTRY_KIND_COUNT && body_bytes == 0;
 }
 
 /* Only lengths and numbers: a command is decoded where it is applied, and answered there if it is
- * bad. */
+ * bad; a configuration is decoded where it is appended. */
 static bool entries_tile(const struct wire_raft *message, const uint8_t *at)
 {
     uint64_t left = message->entry_bytes;
@@ -67,15 +70,8 @@ static bool entries_tile(const struct wire_raft *message, const uint8_t *at)
     return left == 0;
 }
 
-enum wire_refusal wire_get_raft(const struct wire_view *view, struct wire_raft *message,
-                                const uint8_t **entries)
+void wire_read_raft(const struct wire_view *view, struct wire_raft *message)
 {
-    if (UNLIKELY(view->kind < WIRE_PREVOTE || view->kind > WIRE_TIMEOUT_NOW))
-        return WIRE_REFUSED_MESSAGE_KIND;
-    if (UNLIKELY(view->bytes < RAFT_FIXED_BYTES))
-        return WIRE_REFUSED_MESSAGE_SHORT;
-    if (UNLIKELY((view->flags & ~RAFT_FLAGS) != 0))
-        return WIRE_REFUSED_RESERVED;
     const uint8_t *body = view->body;
     *message = (struct wire_raft){
         .kind = view->kind,
@@ -89,7 +85,19 @@ enum wire_refusal wire_get_raft(const struct wire_view *view, struct wire_raft *
         .commit = load_u64(body + 24),
         .round = load_u64(body + 32),
     };
-    *entries = body + RAFT_FIXED_BYTES;
+}
+
+enum wire_refusal wire_get_raft(const struct wire_view *view, struct wire_raft *message,
+                                const uint8_t **entries)
+{
+    if (UNLIKELY(view->kind < WIRE_PREVOTE || view->kind > WIRE_TIMEOUT_NOW))
+        return WIRE_REFUSED_MESSAGE_KIND;
+    if (UNLIKELY(view->bytes < RAFT_FIXED_BYTES))
+        return WIRE_REFUSED_MESSAGE_SHORT;
+    if (UNLIKELY((view->flags & ~RAFT_FLAGS) != 0))
+        return WIRE_REFUSED_RESERVED;
+    wire_read_raft(view, message);
+    *entries = view->body + RAFT_FIXED_BYTES;
     if (UNLIKELY(message->entry_bytes != view->bytes - RAFT_FIXED_BYTES))
         return WIRE_REFUSED_ENTRIES;
     if (message->entry_count == 0)

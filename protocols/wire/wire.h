@@ -70,6 +70,7 @@ enum wire_kind {
     WIRE_REPLY,       /* struct wire_reply: results */
     WIRE_FRAGMENT,    /* a piece of a message that outgrew one frame */
     WIRE_SIGNED,      /* one of the others in an envelope, see signed.h */
+    WIRE_SNAPSHOT,    /* struct wire_snapshot, see members.h */
     WIRE_KIND_COUNT
 };
 
@@ -123,11 +124,12 @@ enum wire_refusal wire_message_next(const void *data, uint32_t bytes, uint32_t *
 
 /* One Raft message, in and out of the machine; the fields' meaning by kind:
  *   kind            index            log_term          commit         round
- *   VOTE, PREVOTE   last log index   its term          -              campaign number
+ *   VOTE, PREVOTE   last log index   its term          members index  campaign number
  *   VOTE_REPLY      -                -                 -              campaign number (echo)
  *   APPEND          previous index   its term          leader commit  broadcast round
  *   APPEND_REPLY    matched | hint   - | hint's term   -              round (echo)
- */
+ *   SNAPSHOT        last index       its term          -              broadcast round
+ * The members index is of the entry that brought the candidate's configuration. */
 struct wire_raft {
     uint8_t kind;
     uint8_t flags;
@@ -161,6 +163,7 @@ enum wire_entry_kind {
     WIRE_ENTRY_COMMAND,  /* body is a command, executed once per (session, sequence) */
     WIRE_ENTRY_REGISTER, /* opens a session; body is empty, `sequence` holds the client's nonce */
     WIRE_ENTRY_TIME,     /* advances log time while an expiry is due */
+    WIRE_ENTRY_CONFIG,   /* body is a configuration, see members.h */
     WIRE_ENTRY_KIND_COUNT
 };
 

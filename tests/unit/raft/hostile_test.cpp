@@ -22,6 +22,8 @@ class Hostile
         config.check_quorum = below(4) != 0;
         config.lease_reads = config.check_quorum;
         config.member_count = below(2) ? 3 : 5;
+        config.voters_max = below(2) ? 0 : 2;
+        config.promote_stable_ns = 20 * ms;
         for (uint16_t i = 0; i < 5; i++)
             config.member[i] = static_cast<uint16_t>(i + 1);
         memory = std::aligned_alloc(64, raft_footprint(&config));
@@ -38,7 +40,7 @@ class Hostile
         for (uint32_t i = 0; i < steps; i++) {
             if (i % 256 == 0)
                 calm = below(4) != 0;
-            switch (below(12)) {
+            switch (below(13)) {
             case 0:
                 now += below(8) == 0 ? below(400 * ms) : below(15 * ms);
                 raft_tick(r, now);
@@ -59,6 +61,9 @@ class Hostile
                 break;
             case 5:
                 extra();
+                break;
+            case 6:
+                change();
                 break;
             default:
                 step();
@@ -104,9 +109,9 @@ class Hostile
 
     uint8_t kind_for(uint8_t role)
     {
-        static const uint8_t kinds[] = {WIRE_PREVOTE,    WIRE_PREVOTE_REPLY, WIRE_VOTE,
-                                        WIRE_VOTE_REPLY, WIRE_APPEND,        WIRE_APPEND_REPLY,
-                                        WIRE_TIMEOUT_NOW};
+        static const uint8_t kinds[] = {WIRE_PREVOTE,     WIRE_PREVOTE_REPLY, WIRE_VOTE,
+                                        WIRE_VOTE_REPLY,  WIRE_APPEND,        WIRE_APPEND_REPLY,
+                                        WIRE_TIMEOUT_NOW, WIRE_SNAPSHOT};
         if (below(200) == 0)
             return static_cast<uint8_t>(below(256));
         if (below(8) == 0)
@@ -140,14 +145,45 @@ class Hostile
         std::vector<raft_entry> entries;
         if (message.kind == WIRE_APPEND && below(2))
             entries = run_of(message);
+        std::vector<wire_members> members;
+        for (raft_entry &entry : entries)
+            if (below(16) == 0) {
+                members.push_back(random_members(below(16) == 0));
+                entry.members = static_cast<uint32_t>(members.size());
+            }
+        input.members = members.data();
+        input.members_count = static_cast<uint32_t>(members.size());
         message.entry_count = static_cast<uint32_t>(entries.size());
         input.entries = entries.data();
         uint32_t taken = raft_step(r, &input, 1);
         if (taken == 0)
             ready();
+        if (taken != 0 && input.take_snapshot)
+            offered = message;
         if (taken != 0 && input.take_count != 0) {
             ASSERT_GT(input.take_first, applied) << "what is applied is never replaced";
             ASSERT_LE(input.take_first + input.take_count - 1, raft_last_index(r));
+        }
+    }
+
+    /* Anything at all about six members; `spoiled`: no configuration that may exist. */
+    wire_members random_members(bool spoiled)
+    {
+        for (;;) {
+            wire_members members{};
+            members.joint = below(2);
+            for (uint16_t id = 1; id <= 6; id++) {
+                uint8_t role = static_cast<uint8_t>(below(WIRE_ROLE_COUNT));
+                uint8_t old_role = static_cast<uint8_t>(below(members.joint ? 4 : 1));
+                if (below(3) != 0) /* mostly voters */
+                    role = WIRE_ROLE_VOTER;
+                if (members.joint && below(3) != 0)
+                    old_role = WIRE_ROLE_VOTER;
+                if (role != WIRE_ROLE_NONE || old_role != WIRE_ROLE_NONE)
+                    members.member[members.count++] = {id, role, old_role, 0};
+            }
+            if (wire_members_valid(&members) != spoiled)
+                return members;
         }
     }
 
@@ -188,8 +224,62 @@ class Hostile
         }
     }
 
+    void change()
+    {
+        struct raft_status status;
+        raft_status(r, &status);
+        struct raft_change changes[2];
+        for (struct raft_change &one : changes) {
+            one = {static_cast<uint8_t>(below(12) ? 1 + below(5) : below(7)),
+                   static_cast<uint16_t>(1 + below(7)), below(12) == 0};
+            /* mostly what could be meant: whoever is there, or is not */
+            for (uint32_t i = 0; i < status.member_count && one.kind != RAFT_ADD_LEARNER; i++)
+                if (below(4) == 0)
+                    one.id = status.member[i].id;
+        }
+        wire_members members;
+        if (below(8) == 0)
+            (void)raft_leave(r, &members);
+        else
+            (void)raft_change(r, changes, below(20) ? 1 + static_cast<uint32_t>(below(2)) : 0,
+                              &members);
+    }
+
+    void snapshots()
+    {
+        raft_snapshot snapshot;
+        uint16_t other = static_cast<uint16_t>(1 + below(6));
+        switch (below(4)) {
+        case 0:
+            if (raft_snapshot_describe(r, applied - below(applied + 1) / 8, &snapshot))
+                raft_snapshot_taken(r, &snapshot), taken = snapshot.index;
+            break;
+        case 1:
+            raft_snapshot_sent(r, other, near(taken));
+            break;
+        case 2:
+            raft_snapshot_failed(r, other);
+            break;
+        default:
+            install();
+        }
+    }
+
+    void install()
+    {
+        raft_snapshot snapshot{};
+        snapshot.index = offered.index;
+        snapshot.term = near(offered.log_term);
+        snapshot.members_index = below(8) ? offered.index : near(offered.index);
+        snapshot.members = random_members(below(16) == 0);
+        if (raft_snapshot_installed(r, &snapshot) != RAFT_INSTALL_REFUSED)
+            applied = delivered = snapshot.index;
+    }
+
     void extra()
     {
+        if (below(3) == 0)
+            snapshots();
         raft_ticket ticket;
         (void)raft_transfer(r, static_cast<uint16_t>(1 + below(6)));
         if (raft_read(r, &ticket))
@@ -203,13 +293,15 @@ class Hostile
     void *memory = nullptr;
     raft *r = nullptr;
     bool calm = false;
+    wire_raft offered{};
+    uint64_t taken = 0; /* index of the newest snapshot */
     uint64_t now = 0, seq = 0, seq_stored = 0, delivered = 0, applied = 0, round = 0, campaign = 0;
 };
 
 TEST(Hostile, NoMessageBreaksAnInvariant)
 {
     uint64_t counted[RAFT_EVENT_COUNT] = {};
-    for (uint64_t seed = 1; seed <= 150; seed++) {
+    for (uint64_t seed = 1; seed <= 400; seed++) {
         SCOPED_TRACE(seed);
         Hostile hostile(seed);
         hostile.run(2000);

@@ -32,6 +32,18 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"MemberTwice", [](raft_config &c) { c.member[2] = c.member[1]; }},
         BadConfig{"MemberNobody", [](raft_config &c) { c.member[2] = RAFT_NOBODY; }},
         BadConfig{"SelfNoMember", [](raft_config &c) { c.self = 9; }},
+        BadConfig{"JoiningAsAMember", [](raft_config &c) { c.joining = true; }},
+        BadConfig{"JoiningAsNobody",
+                  [](raft_config &c) {
+                      c.self = RAFT_NOBODY;
+                      c.joining = true;
+                  }},
+        BadConfig{"NoRole", [](raft_config &c) { c.role[1] = WIRE_ROLE_COUNT; }},
+        BadConfig{"NoVoter",
+                  [](raft_config &c) {
+                      c.role[0] = c.role[1] = WIRE_ROLE_WITNESS;
+                      c.role[2] = WIRE_ROLE_LEARNER;
+                  }},
         BadConfig{"NoHeartbeat", [](raft_config &c) { c.heartbeat_ns = 0; }},
         BadConfig{"HeartbeatTooSlow", [](raft_config &c) { c.heartbeat_ns = 51 * ms; }},
         BadConfig{"TimeoutNotRandom", [](raft_config &c) { c.election_timeout_max_ns = 100 * ms; }},
@@ -73,13 +85,19 @@ TEST(RaftMachine, RefusesStrangersOtherGroupsOtherReceiversAndUnknownKinds)
 {
     Solo s;
     wire_raft message{};
-    message.kind = WIRE_APPEND;
     message.term = 5;
     message.from = 9;
+    for (uint8_t kind : {WIRE_VOTE_REPLY, WIRE_PREVOTE_REPLY, WIRE_APPEND_REPLY}) {
+        message.kind = kind;
+        s.step(message);
+    }
+    EXPECT_EQ(s.count(RAFT_STRANGER), 3u);
+    message.kind = WIRE_APPEND;
+    message.from = RAFT_NOBODY;
     s.step(message);
     message.from = 1; /* ourselves */
     s.step(message);
-    EXPECT_EQ(s.count(RAFT_STRANGER), 2u);
+    EXPECT_EQ(s.count(RAFT_STRANGER), 5u);
     message.from = 2;
     message.group = 8;
     s.step(message);

@@ -1,5 +1,9 @@
 #include "tests/unit/wire/wire_fixture.h"
 
+extern "C" {
+#include "protocols/wire/members.h"
+}
+
 namespace
 {
 
@@ -164,6 +168,18 @@ TEST(WireRaft, RefusesEntriesOfAnotherGroupOrUnknownKind)
     EXPECT_EQ(try_append(append_of(7, 3, 4), {entry_of(8, 3, WIRE_ENTRY_COMMAND, Bytes(15, 1))}),
               WIRE_REFUSED_ENTRIES)
         << "shorter than a command header";
+}
+
+TEST(WireRaft, AConfigurationIsAsLongAsSomeNumberOfMembersAtLeast)
+{
+    for (uint32_t bytes : {wire_members_size(1), WIRE_MEMBERS_BYTES_MAX})
+        EXPECT_EQ(
+            try_append(append_of(7, 3, 4), {entry_of(8, 3, WIRE_ENTRY_CONFIG, Bytes(bytes, 1))}),
+            WIRE_OK);
+    for (uint32_t bytes : {0u, wire_members_size(1) - 1, WIRE_MEMBERS_BYTES_MAX + 1})
+        EXPECT_EQ(
+            try_append(append_of(7, 3, 4), {entry_of(8, 3, WIRE_ENTRY_CONFIG, Bytes(bytes, 1))}),
+            WIRE_REFUSED_ENTRIES);
 }
 
 TEST(WireRaft, RefusesEntriesThatDoNotTile)

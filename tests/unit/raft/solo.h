@@ -89,9 +89,12 @@ class Solo
         }
     }
 
-    raft_input step(wire_raft message, const std::vector<raft_entry> &entries = {})
+    raft_input step(wire_raft message, const std::vector<raft_entry> &entries = {},
+                    const std::vector<wire_members> &members = {})
     {
         raft_input input{};
+        input.members = members.data();
+        input.members_count = static_cast<uint32_t>(members.size());
         message.group = message.group ? message.group : config.group;
         message.to = message.to ? message.to : config.self;
         message.entry_count = static_cast<uint32_t>(entries.size());

@@ -118,7 +118,7 @@ static void check_members(const raft *r)
     ENSURE(r->former.index <= r->force.index && r->force.index <= r->last);
     ENSURE(r->slot_id[r->self] == r->config.self && r->slots >> r->self & 1);
     /* whoever leads holds a full copy and votes, in one half at least; unless it is leaving */
-    ENSURE(r->role != RAFT_LEADER || raft_may_lead(r) != r->leaving);
+    ENSURE(r->role != RAFT_LEADER || raft_belongs(r) != r->leaving);
     ENSURE((r->learners & raft_voters(r) & ~r->electable) == 0);
     ENSURE(r->snapshot.index <= r->applied);
 }

@@ -103,6 +103,7 @@ void raft_commit_count(raft *r)
     r->match[r->self] = RAFT_MUTATED(COUNT_UNSTORED_SELF) ? r->last : r->stored;
     uint64_t index = quorum_value(&r->rule, r->match);
     r->match[r->self] = r->stored;
+    r->appends_due |= UNLIKELY(r->witnesses != 0); /* they may be told more */
     if (RAFT_MUTATED(COMMIT_WITHOUT_QUORUM))
         index = r->stored;
     /* §5.4.2, figure 8: only an entry of this term is committed by counting, and what precedes it

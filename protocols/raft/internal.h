@@ -109,6 +109,7 @@ struct raft {
     member_set heirs;     /* of the configuration that comes */
     member_set learners;
     member_set witnesses;
+    bool former_voter; /* this one could lead under the former configuration */
     bool leaving; /* leads, and its own configuration does without it: steps down once committed */
     bool members_changed;        /* since the last ready                                         */
     bool members_told_committed; /* as of the last ready                                         */
@@ -255,9 +256,15 @@ static inline member_set raft_voters(const raft *r)
 {
     return r->rule.incoming | r->rule.outgoing;
 }
-static inline bool raft_may_lead(const raft *r)
+static inline bool raft_belongs(const raft *r)
 {
     return (r->electable & raft_bit(r->self)) != 0;
+}
+/* §4.2.2: while the configuration without it is not committed, whoever has that entry may be the
+ * only one who can win an election. Its own vote does not count. */
+static inline bool raft_may_lead(const raft *r)
+{
+    return raft_belongs(r) || (r->former_voter && r->force.index > r->commit);
 }
 /* The configuration without this leader is committed. */
 static inline bool raft_must_resign(const raft *r)

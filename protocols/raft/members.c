@@ -91,8 +91,19 @@ static void sort_by_role(raft *r)
         r->heirs |= heir ? bit : 0;
         r->electable |= heir || member->old_role == WIRE_ROLE_VOTER ? bit : 0;
         r->learners |= member->role == WIRE_ROLE_LEARNER ? bit : 0;
-        r->witnesses |= member->role == WIRE_ROLE_WITNESS ? bit : 0;
+        bool witness = member->role == WIRE_ROLE_WITNESS || member->old_role == WIRE_ROLE_WITNESS;
+        r->witnesses |= witness ? bit : 0;
     }
+}
+
+static bool leads_in(const struct wire_members *members, uint16_t id)
+{
+    for (uint32_t i = 0; i < members->count; i++) {
+        const struct wire_member *member = &members->member[i];
+        if (member->id == id)
+            return member->role == WIRE_ROLE_VOTER || member->old_role == WIRE_ROLE_VOTER;
+    }
+    return false;
 }
 
 void raft_members_seat(raft *r)
@@ -108,7 +119,8 @@ void raft_members_seat(raft *r)
     r->self = raft_position(r, r->config.self);
     r->slot_count = QUORUM_MEMBERS_MAX - (uint32_t)__builtin_clzll(r->slots);
     sort_by_role(r);
-    r->leaving = r->role == RAFT_LEADER && !raft_may_lead(r);
+    r->former_voter = leads_in(&r->former.members, r->config.self);
+    r->leaving = r->role == RAFT_LEADER && !raft_belongs(r);
 }
 
 /* ---- what is in force ------------------------------------------------------------------------ */

@@ -130,17 +130,30 @@ static void send_append(raft *r, uint32_t to, uint32_t count, uint64_t bytes)
     f->sent_round = r->round;
 }
 
+/* Witnesses are told of an entry once somebody who stays has stored it in full: or they could commit
+ * it, or keep others from being elected, when nobody has it. */
+static uint64_t stored_in_full(const raft *r)
+{
+    uint64_t index = RAFT_MUTATED(MEMBERS_WITNESS_AHEAD) ? r->last : 0;
+    for (member_set left = r->heirs; left != 0; left &= left - 1)
+        index = max_u64(index, r->match[__builtin_ctzll(left)]);
+    return index;
+}
+
 /* How many entries the next message takes; 0: none, or it must wait. Room in flight is given out by
  * whole messages, so that a full pipeline does not crumble; alone, even an entry larger than a
  * message may go. */
-static uint32_t fit_message(const raft *r, const struct raft_follower *f, uint64_t *bytes)
+static uint32_t fit_message(const raft *r, uint32_t to, uint64_t *bytes)
 {
     const struct raft_config *c = &r->config;
+    const struct raft_follower *f = &r->follower[to];
+    uint64_t upto = UNLIKELY(r->witnesses >> to & 1) ? stored_in_full(r) : r->last;
     bool full = f->flight_count == c->inflight_messages_max ||
                 f->flight_bytes + c->message_bytes_max > c->inflight_bytes_max;
-    if (f->next > r->last || (full && f->flight_count > 0))
+    if (f->next > upto || (full && f->flight_count > 0))
         return 0;
-    uint32_t count = raft_log_fit(r, f->next, c->message_entries_max, c->message_bytes_max, bytes);
+    uint32_t count_max = (uint32_t)min_u64(c->message_entries_max, upto - f->next + 1);
+    uint32_t count = raft_log_fit(r, f->next, count_max, c->message_bytes_max, bytes);
     if (count == 0 && f->flight_count == 0) {
         count = 1;
         *bytes = raft_log_sum(r, f->next) - raft_log_sum(r, f->next - 1);
@@ -192,7 +205,7 @@ static bool send_to(raft *r, uint32_t to)
     if (f->progress == RAFT_SNAPSHOT && !f->probe_sent && !offer_snapshot(r, to))
         return false;
     if (f->progress == RAFT_REPLICATE) {
-        for (uint32_t count; (count = fit_message(r, f, &bytes)) > 0;) {
+        for (uint32_t count; (count = fit_message(r, to, &bytes)) > 0;) {
             if (r->send_count == RAFT_SEND_MAX)
                 return false;
             send_append(r, to, count, bytes);
@@ -201,7 +214,7 @@ static bool send_to(raft *r, uint32_t to)
     } else if (f->progress == RAFT_PROBE && !f->probe_sent) {
         if (r->send_count == RAFT_SEND_MAX)
             return false;
-        uint32_t count = fit_message(r, f, &bytes);
+        uint32_t count = fit_message(r, to, &bytes);
         send_append(r, to, count, count > 0 ? bytes : 0);
         f->probe_sent = true;
     }

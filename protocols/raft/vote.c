@@ -44,6 +44,7 @@ static void lead(raft *r)
     raft_count(r, RAFT_ELECTED);
     set_role(r, RAFT_LEADER, r->config.self);
     r->term_start = r->last + 1;
+    r->leaving = !raft_belongs(r);
     raft_lease_begin(r);
     raft_replicate_lead(r);
     raft_pace_lead(r);
@@ -84,7 +85,7 @@ static void ask_before(raft *r)
 {
     raft_count(r, RAFT_PREVOTE_STARTED);
     set_role(r, RAFT_PRECANDIDATE, RAFT_NOBODY);
-    r->votes = raft_bit(r->self);
+    r->votes = raft_bit(r->self) & raft_voters(r);
     ask_everybody(r);
     count_votes(r);
 }
@@ -124,7 +125,7 @@ void raft_vote_stored(raft *r)
 {
     if (r->role != RAFT_CANDIDATE || r->hard_dirty || r->seq_hard > r->seq_stored)
         return;
-    r->votes |= raft_bit(r->self);
+    r->votes |= raft_bit(r->self) & raft_voters(r);
     count_votes(r);
 }
 

@@ -9,6 +9,7 @@
 
 #include "tests/unit/raft/witness.h"
 
+#include <list>
 #include <random>
 
 namespace cluster
@@ -18,6 +19,8 @@ struct Options {
     uint32_t message_entries_max = 8;
     uint32_t election_timeout_max_ms = 100;
     uint32_t members = 3;
+    uint32_t witnesses = 0; /* of the members, the last ones */
+    uint32_t spares = 0;    /* not in the first configuration */
     bool pre_vote = true;
     bool check_quorum = true;
     bool lease_reads = true;
@@ -34,6 +37,9 @@ class Cluster
     uint64_t elections = 0;
     uint64_t reads = 0;
     uint64_t leases = 0; /* reads that needed no round */
+    uint64_t changes = 0;
+    uint64_t installs = 0;
+    uint64_t change_percent = 0; /* of a leader's turns */
     uint64_t lost_percent = 0;
     uint64_t duplicated_percent = 0;
     uint64_t delay_max = 2 * ms;
@@ -42,17 +48,29 @@ class Cluster
     std::vector<std::vector<bool>> cut; /* cut[from][to] */
     std::mt19937_64 chance;
 
-    Cluster(uint64_t seed, const Options &options) : chance(seed), witness(member)
+    Cluster(uint64_t seed, const Options &options) : chance(seed), witness(member, first_members)
     {
-        member.resize(options.members);
-        cut.assign(options.members, std::vector<bool>(options.members, false));
-        for (uint32_t i = 0; i < options.members; i++) {
+        uint32_t everybody = options.members + options.spares;
+        first_members.count = static_cast<uint16_t>(options.members);
+        for (uint32_t i = 0; i < options.members; i++)
+            first_members.member[i] = {id(i),
+                                       i < options.members - options.witnesses ? WIRE_ROLE_VOTER
+                                                                               : WIRE_ROLE_WITNESS,
+                                       WIRE_ROLE_NONE, 1};
+        member.resize(everybody);
+        cut.assign(everybody, std::vector<bool>(everybody, false));
+        for (uint32_t i = 0; i < everybody; i++) {
             raft_config &config = member[i].config;
             config.group = 7;
             config.self = id(i);
             config.member_count = options.members;
-            for (uint32_t j = 0; j < options.members; j++)
+            config.joining = i >= options.members;
+            for (uint32_t j = 0; j < options.members; j++) {
                 config.member[j] = id(j);
+                config.nonce[j] = 1;
+                config.role[j] = first_members.member[j].role;
+            }
+            config.promote_stable_ns = 20 * ms;
             config.seed = seed;
             config.heartbeat_ns = 10 * ms;
             config.election_timeout_ns = 50 * ms;
@@ -110,14 +128,23 @@ class Cluster
         restore.vote = m.disk.vote;
         restore.first_index = m.disk.first;
         restore.previous_term = m.disk.first > 1 ? m.disk.log[m.disk.first - 2].term : 0;
-        restore.applied = m.disk.first - 1;
+        restore.applied = std::max(m.disk.first - 1, m.disk.snapshot.index);
+        if (m.disk.first > 1) {
+            restore.members = &m.disk.base.members;
+            restore.members_index = m.disk.base.members_index;
+        }
         m.machine = raft_init(m.memory.get(), &m.config, &restore);
         m.log = m.disk.log;
         for (uint64_t at = m.disk.first; at <= m.log.size(); at++) {
             raft_entry entry{m.log[at - 1].term, m.log[at - 1].bytes, 0};
-            raft_restore_entry(m.machine, &entry);
+            if (m.log[at - 1].changes)
+                raft_restore_members(m.machine, &entry, m.log[at - 1].in_force);
+            else
+                raft_restore_entry(m.machine, &entry);
         }
-        m.applied = m.disk.first - 1;
+        m.applied = restore.applied;
+        if (m.disk.snapshot.index != 0)
+            raft_snapshot_taken(m.machine, &m.disk.snapshot);
         m.was_leader = false;
     }
 
@@ -132,6 +159,7 @@ class Cluster
         m.held.clear();
         m.inbox.clear();
         m.tickets.clear();
+        m.streams.clear();
         m.machine = nullptr;
     }
 
@@ -140,40 +168,21 @@ class Cluster
         Member &m = member[i];
         if (!m.machine || m.applied < m.disk.first + 4 || m.applied > m.disk.log.size())
             return;
-        m.disk.first = m.applied - below(4);
-        raft_compacted(m.machine, m.disk.first);
+        take_snapshot(m);
+        uint64_t first = m.applied - below(4);
+        if (!raft_snapshot_describe(m.machine, first - 1, &m.disk.base))
+            return;
+        m.disk.first = first;
+        raft_compacted(m.machine, first);
     }
 
-    /* Gives follower `to` the state of the leader, as an owner does that sees RAFT_SNAPSHOT. */
-    void install_snapshots()
+    static void take_snapshot(Member &m)
     {
-        int from = leader();
-        if (from < 0)
+        raft_snapshot snapshot;
+        if (!raft_snapshot_describe(m.machine, m.applied, &snapshot))
             return;
-        Member &source = member[static_cast<size_t>(from)];
-        struct raft_status status;
-        raft_status(source.machine, &status);
-        for (uint32_t to = 0; to < member.size(); to++) {
-            Member &m = member[to];
-            if (!m.machine || status.member[to].progress != RAFT_SNAPSHOT ||
-                cut[static_cast<size_t>(from)][to] || m.applied >= source.applied ||
-                raft_term(m.machine) != status.term)
-                continue;
-            crash(to);
-            uint64_t last = source.applied;
-            bool suffix =
-                m.disk.log.size() > last && m.disk.log[last - 1].term == source.log[last - 1].term;
-            if (!suffix)
-                m.disk.log.resize(last);
-            for (uint64_t at = 0; at < last; at++)
-                m.disk.log[at] = source.log[at];
-            m.disk.first = last + 1;
-            if (m.disk.term < status.term) { /* a snapshot is of this term at most */
-                m.disk.term = status.term;
-                m.disk.vote = RAFT_NOBODY;
-            }
-            start(to);
-        }
+        m.disk.snapshot = snapshot;
+        raft_snapshot_taken(m.machine, &snapshot);
     }
 
     void step(uint64_t by)
@@ -199,6 +208,13 @@ class Cluster
             }
         }
         raft_tick(m.machine, clock(m));
+        while (!m.streams.empty() && m.streams.front().first <= now) {
+            raft_snapshot_failed(m.machine, m.streams.front().second);
+            m.streams.erase(m.streams.begin());
+        }
+        if (m.snapshot_wanted)
+            take_snapshot(m);
+        m.snapshot_wanted = false;
         while (!m.persists.empty() && m.persists.front().done_at <= now) {
             m.persists.front().write(m.disk);
             uint64_t seq = m.persists.front().seq;
@@ -208,6 +224,7 @@ class Cluster
         }
         receive(i, burst);
         note_role(i);
+        witness.agrees(m);
         check_reads(m);
         if (raft_is_leader(m.machine))
             work(i);
@@ -229,17 +246,27 @@ class Cluster
         }
     }
 
+    /* Whoever belongs. */
     bool converged() const
     {
-        bool same = true;
-        for (const Member &m : member)
-            same &= m.applied == m.log.size() && m.applied == member[0].applied;
-        return same && member[0].applied >= acknowledged;
+        if (leader() < 0)
+            return false;
+        const Member &boss = member[static_cast<size_t>(leader())];
+        uint64_t index;
+        const wire_members *members = raft_members(boss.machine, &index);
+        bool same = !members->joint;
+        for (uint32_t i = 0; i < members->count; i++) {
+            const Member &m = member[static_cast<size_t>(members->member[i].id / 10 - 1)];
+            same &= m.applied == m.log.size() && m.applied == boss.applied;
+        }
+        return same && boss.applied >= acknowledged;
     }
 
     bool writing = true;
 
   private:
+    std::list<wire_members> configurations; /* ever appended */
+    wire_members first_members{};
     Witness witness;
     uint64_t next_value = 1;
 
@@ -272,22 +299,35 @@ class Cluster
     {
         Member &m = member[i];
         std::vector<std::vector<raft_entry>> terms;
+        std::vector<std::vector<wire_members>> members;
         std::vector<raft_input> inputs;
         for (const Packet &packet : burst) {
             terms.emplace_back();
-            for (const Entry &entry : packet.entries)
-                terms.back().push_back({entry.term, entry.bytes, 0});
+            members.emplace_back();
+            for (uint32_t k = 0; k < packet.message.entry_count; k++) {
+                const Entry &entry = packet.entries[k];
+                if (entry.changes)
+                    members.back().push_back(*entry.in_force);
+                uint32_t number = static_cast<uint32_t>(members.back().size());
+                terms.back().push_back({entry.term, entry.bytes, entry.changes ? number : 0});
+            }
             raft_input input{};
             input.message = packet.message;
             inputs.push_back(input);
         }
-        for (size_t k = 0; k < inputs.size(); k++)
+        for (size_t k = 0; k < inputs.size(); k++) {
             inputs[k].entries = terms[k].data();
+            inputs[k].members = members[k].data();
+            inputs[k].members_count = static_cast<uint32_t>(members[k].size());
+        }
         for (uint32_t done = 0; done < inputs.size();) {
             uint32_t taken =
                 raft_step(m.machine, &inputs[done], static_cast<uint32_t>(inputs.size()) - done);
             for (uint32_t k = done; k < done + taken; k++)
                 copy(m, inputs[k], burst[k]);
+            for (uint32_t k = done; k < done + taken; k++)
+                if (inputs[k].take_snapshot)
+                    install(i, burst[k]);
             done += taken;
             if (done < inputs.size())
                 drain(i);
@@ -303,6 +343,39 @@ class Cluster
             m.log.push_back(packet.entries[input.take_first + k - packet.message.index - 1]);
             witness.learn(m, input.take_first + k);
         }
+    }
+
+    /* It has arrived; before it is durable, what is on its way to the disk must be. */
+    void install(uint32_t i, const Packet &packet)
+    {
+        Member &m = member[i];
+        drain(i);
+        for (; !m.persists.empty(); m.persists.pop_front()) {
+            m.persists.front().write(m.disk);
+            raft_stored(m.machine, m.persists.front().seq);
+            release(m, m.persists.front().seq);
+        }
+        drain(i);
+        const raft_snapshot &snapshot = *packet.snapshot;
+        enum raft_install how = raft_snapshot_installed(m.machine, &snapshot);
+        if (how == RAFT_INSTALL_REFUSED)
+            return;
+        installs++;
+        witness.installs(packet.entries);
+        if (how == RAFT_INSTALL_RESETS)
+            m.disk.log = m.log = packet.entries;
+        else
+            for (std::vector<Entry> *log : {&m.disk.log, &m.log}) {
+                log->resize(std::max(log->size(), packet.entries.size()));
+                std::copy(packet.entries.begin(), packet.entries.end(), log->begin());
+            }
+        m.disk.first = snapshot.index + 1;
+        m.disk.base = m.disk.snapshot = snapshot;
+        if (m.disk.term < snapshot.term) {
+            m.disk.term = snapshot.term;
+            m.disk.vote = RAFT_NOBODY;
+        }
+        m.applied = snapshot.index;
     }
 
     void note_role(uint32_t i)
@@ -321,10 +394,60 @@ class Cluster
         for (uint32_t k = 0; k < count; k++)
             bytes[k] = 48 + static_cast<uint32_t>(below(8) == 0 ? below(1000) : below(64));
         uint32_t taken = raft_propose(m.machine, bytes, count);
-        for (uint32_t k = 0; k < taken; k++) {
-            m.log.push_back({raft_term(m.machine), bytes[k], next_value++});
-            witness.learn(m, m.log.size());
+        for (uint32_t k = 0; k < taken; k++)
+            push(m, bytes[k], nullptr);
+    }
+
+    void push(Member &m, uint32_t bytes, const wire_members *members)
+    {
+        const wire_members *before = m.log.empty() ? &first_members : m.log.back().in_force;
+        m.log.push_back({raft_term(m.machine), bytes, next_value++, members != nullptr,
+                         members != nullptr ? members : before});
+        witness.learn(m, m.log.size());
+    }
+
+    void push_members(Member &m, const wire_members &members)
+    {
+        configurations.push_back(members);
+        push(m, wire_entry_size(wire_members_size(members.count)), &configurations.back());
+    }
+
+    /* Any change of one to three members; the machine says whether it can be. */
+    void change(Member &m)
+    {
+        struct raft_change wanted[3];
+        uint32_t count = 1 + static_cast<uint32_t>(below(3));
+        for (uint32_t k = 0; k < count; k++) {
+            uint16_t who = id(below(member.size()));
+            uint64_t index;
+            const wire_members *members = raft_members(m.machine, &index);
+            uint8_t role = WIRE_ROLE_NONE;
+            for (uint32_t i = 0; i < members->count; i++)
+                if (members->member[i].id == who)
+                    role = members->member[i].role;
+            uint8_t kind = RAFT_REMOVE;
+            if (role == WIRE_ROLE_NONE)
+                kind = RAFT_ADD_LEARNER;
+            else if (role == WIRE_ROLE_LEARNER && below(8) != 0)
+                kind = below(6) != 0 ? RAFT_PROMOTE : RAFT_PROMOTE_WITNESS;
+            else if (role == WIRE_ROLE_VOTER && below(2) != 0)
+                kind = RAFT_DEMOTE;
+            wanted[k] = {kind, who, 1};
         }
+        wire_members members;
+        if (raft_change(m.machine, wanted, count, &members) == RAFT_CHANGE_STARTED) {
+            changes++;
+            push_members(m, members);
+        }
+    }
+
+    void keep_members(Member &m)
+    {
+        wire_members members;
+        if (below(2) != 0 && raft_leave(m.machine, &members))
+            push_members(m, members);
+        else if (writing && below(100) < change_percent)
+            change(m);
     }
 
     /* A leader's clients. */
@@ -335,6 +458,7 @@ class Cluster
             append(m, 1);
         else if (writing && below(4) == 0)
             append(m, 1 + static_cast<uint32_t>(below(4)));
+        keep_members(m);
         Ticket ticket{};
         if (below(2) == 0 && m.tickets.size() < 16 && raft_read(m.machine, &ticket.ticket)) {
             ticket.acknowledged = acknowledged;
@@ -374,12 +498,18 @@ class Cluster
         persist(m, ready);
         for (uint32_t k = 0; k < ready.send_count; k++) {
             const wire_raft &message = ready.send[k].message;
-            Packet packet{message, {}};
+            Packet packet{message, {}, nullptr};
+            if (message.kind == WIRE_SNAPSHOT) {
+                packet.snapshot = std::make_shared<raft_snapshot>(*ready.snapshot);
+                packet.entries.assign(m.log.begin(),
+                                      m.log.begin() + static_cast<long>(message.index));
+                m.streams.push_back({now + 50 * ms, message.to});
+            }
             for (uint32_t e = 0; e < message.entry_count; e++)
                 packet.entries.push_back(m.log.at(message.index + e));
             uint64_t bytes = 0;
-            for (const Entry &entry : packet.entries)
-                bytes += entry.bytes;
+            for (uint32_t e = 0; e < message.entry_count; e++)
+                bytes += packet.entries[e].bytes;
             if (bytes != message.entry_bytes)
                 throw Fail("entry_bytes of an append is not the size of its entries");
             if (ready.send[k].after_seq == 0)
@@ -396,6 +526,7 @@ class Cluster
                 acknowledged = ready.commit_last;
             raft_applied(m.machine, ready.commit_last);
         }
+        m.snapshot_wanted |= ready.snapshot_wanted;
     }
 
     void persist(Member &m, struct raft_ready &ready)

@@ -8,13 +8,15 @@ using namespace cluster;
 TEST(RaftCluster, Figure3HoldsUnderFaultsAndProgressReturnsWithPeace)
 {
     constexpr uint64_t seeds = 60;
-    uint64_t elections = 0, writes = 0, rounds = 0, leases = 0;
+    uint64_t elections = 0, writes = 0, rounds = 0, leases = 0, changes = 0, installs = 0;
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         Story story(seed);
         ASSERT_NO_THROW(story.live(3000 * ms)) << "seed " << seed;
         elections += story.elections;
         writes += story.acknowledged;
         leases += story.leases;
+        changes += story.changes;
+        installs += story.installs;
         rounds += story.reads - story.leases;
     }
     /* a test in which nothing happened would pass as well */
@@ -22,4 +24,6 @@ TEST(RaftCluster, Figure3HoldsUnderFaultsAndProgressReturnsWithPeace)
     EXPECT_GT(writes, seeds * 500);
     EXPECT_GT(rounds, seeds * 100);
     EXPECT_GT(leases, seeds * 100);
+    EXPECT_GT(changes, seeds * 5);
+    EXPECT_GT(installs, seeds);
 }

@@ -26,11 +26,14 @@ struct Entry {
     uint64_t term;
     uint32_t bytes;
     uint64_t value;
+    bool changes; /* it holds the configuration that is in force from it on */
+    const wire_members *in_force;
 };
 
 struct Packet {
     wire_raft message;
-    std::vector<Entry> entries;
+    std::vector<Entry> entries; /* SNAPSHOT: all up to its end, which is the state */
+    std::shared_ptr<const raft_snapshot> snapshot;
 };
 
 struct Fail : std::runtime_error {
@@ -44,6 +47,8 @@ struct Disk {
     uint16_t vote = RAFT_NOBODY;
     uint64_t first = 1;
     std::vector<Entry> log;
+    raft_snapshot base{};     /* what is known of entry first - 1 */
+    raft_snapshot snapshot{}; /* of the state; index 0: none */
 };
 
 struct Persist {
@@ -91,10 +96,12 @@ struct Member {
     std::vector<std::pair<uint64_t, Packet>> held;
     std::vector<std::pair<uint64_t, Packet>> inbox; /* due time */
     std::vector<Ticket> tickets;
+    std::vector<std::pair<uint64_t, uint16_t>> streams; /* until when, to whom */
     double rate = 1.0;
     uint64_t seq = 0;
     uint64_t paused_until = 0;
     bool was_leader = false;
+    bool snapshot_wanted = false;
 };
 
 } // namespace cluster

@@ -29,7 +29,7 @@ static int live_with(int mutant)
         if (freopen("/dev/null", "w", stderr) == nullptr)
             _exit(2);
         raft_mutant = mutant;
-        for (uint64_t seed = 1; seed <= 150; seed++) {
+        for (uint64_t seed = 1; seed <= 250; seed++) {
             try {
                 Story(seed).suffer(3000 * ms);
             } catch (const std::exception &) {

@@ -16,6 +16,7 @@ enum Profile {
     MIXED, /* everything */
     STORM, /* leaders fall before they have replicated much: figure 8 */
     LEASE, /* leaders are cut off, or hand over, when followers are quickest to elect anew */
+    CHURN, /* everything, while members come and go */
     PROFILE_COUNT
 };
 
@@ -30,6 +31,8 @@ inline Options options_of(uint64_t seed)
     Profile profile = profile_of(seed);
     uint64_t pick = seed / PROFILE_COUNT;
     Options options;
+    options.spares = profile == CHURN ? 1 + static_cast<uint32_t>(pick % 3) : 0;
+    options.witnesses = profile == CHURN && pick % 4 == 1 ? 2 : 0;
     options.members = profile == STORM ? 5 : 3 + static_cast<uint32_t>(pick % 3);
     options.pre_vote = pick & 1;
     options.check_quorum = profile == LEASE || pick & 2;
@@ -46,6 +49,7 @@ class Story : public Cluster
   public:
     explicit Story(uint64_t seed) : Cluster(seed, options_of(seed)), profile(profile_of(seed))
     {
+        change_percent = profile == CHURN ? 20 : 0;
     }
 
     /* The whole story of one seed: misfortunes for a while, then peace, in which progress is
@@ -68,6 +72,8 @@ class Story : public Cluster
     {
         heal();
         challenger = RAFT_NOBODY;
+        writing = true;
+        change_percent = 0; /* a leader that has just removed itself is no failure */
         uint64_t before = acknowledged;
         for (uint64_t until = now + 2000 * ms; now < until;)
             pass();
@@ -97,11 +103,10 @@ class Story : public Cluster
     void pass()
     {
         step(ms / 2);
-        if (below(64) == 0)
-            install_snapshots();
         if (challenger < member.size() && campaigns(member[challenger])) {
             isolate(doomed);
             challenger = RAFT_NOBODY;
+            writing = true;
         }
     }
 
@@ -157,6 +162,7 @@ class Story : public Cluster
     uint64_t strain_leases()
     {
         int boss = leader();
+        writing = true;
         if (boss < 0 || below(3) == 0) {
             heal();
             delay_max = disk_delay_max = ms / 4;
@@ -173,6 +179,7 @@ class Story : public Cluster
             cut[victim][other] = cut[other][victim] = true;
             doomed = victim;
             challenger = static_cast<uint32_t>(other);
+            writing = below(2) == 0; /* or its log would be too old to win with */
             return 70 * ms;
         }
         case 2: /* echoes are late, and then there are none */

@@ -240,6 +240,42 @@ TEST(RaftVoter, NeitherLearnerNorWitnessNorWhoIsStillJoiningCampaigns)
     }
 }
 
+TEST(RaftVoter, WhoIsLeftOutMayBeTheOnlyOneWhoCanWin)
+{
+    Assembly s;
+    s.append_members(2, 1, 0, 0,
+                     {members_of({{1, gone, voter}, {2, voter, voter}, {3, voter, voter}}),
+                      members_of({{2, voter}, {3, voter}})},
+                     1);
+    s.ready();
+    s.store();
+    for (int i = 0; i < 300 && s.status().role != RAFT_PRECANDIDATE; i++)
+        s.pass(1);
+    s.ready();
+    s.grant(WIRE_PREVOTE_REPLY, 3);
+    EXPECT_EQ(s.status().role, RAFT_PRECANDIDATE) << "its own does not count";
+    s.grant(WIRE_PREVOTE_REPLY, 2);
+    EXPECT_EQ(s.status().role, RAFT_CANDIDATE);
+    s.ready();
+    s.store();
+    s.grant(WIRE_VOTE_REPLY, 3);
+    EXPECT_EQ(s.status().role, RAFT_CANDIDATE);
+    s.grant(WIRE_VOTE_REPLY, 2);
+    ASSERT_TRUE(raft_is_leader(s.r));
+    ASSERT_EQ(s.propose({50}), 1u);
+    s.ready();
+    s.store();
+    s.accept(2, 3, s.round);
+    s.ready();
+    EXPECT_TRUE(raft_is_leader(s.r));
+    s.accept(3, 3, s.round);
+    s.ready();
+    EXPECT_FALSE(raft_is_leader(s.r)) << "it has done what it was needed for";
+    s.pass(3000);
+    EXPECT_EQ(s.status().role, RAFT_FOLLOWER);
+    EXPECT_EQ(s.count(RAFT_PREVOTE_STARTED), 1u);
+}
+
 TEST(RaftVoter, WhoJoinsBecomesAMemberByItsLog)
 {
     Assembly s([](raft_config &c) {
@@ -274,12 +310,53 @@ TEST(RaftWitness, CountsForCommitAndElectionAndNotAsACopy)
     EXPECT_EQ(s.status().full_copies, 2u);
 }
 
-TEST(RaftWitness, NeedsTermsOnlyAndIsNeverHandedTheOffice)
+TEST(RaftWitness, IsToldOfWhatSomebodyHasInFull)
 {
     Assembly s(one_witness);
     s.reign();
     ASSERT_EQ(s.propose({50}), 1u);
     s.ready();
+    EXPECT_EQ(s.sent_of(WIRE_APPEND, 2).size(), 1u);
+    EXPECT_TRUE(s.sent_of(WIRE_APPEND, 3).empty());
+    s.store();
+    s.ready();
+    ASSERT_EQ(s.sent_of(WIRE_APPEND, 3).size(), 1u);
+    EXPECT_EQ(s.sent_of(WIRE_APPEND, 3)[0].entry_count, 1u);
+    s.accept(3, 2, s.round);
+    s.ready();
+    ASSERT_EQ(s.propose({50, 50}), 2u);
+    s.ready();
+    EXPECT_TRUE(s.sent_of(WIRE_APPEND, 3).empty());
+    s.accept(2, 3, s.round); /* before this one's own disk */
+    s.ready();
+    ASSERT_EQ(s.sent_of(WIRE_APPEND, 3).size(), 1u);
+    EXPECT_EQ(s.sent_of(WIRE_APPEND, 3)[0].entry_count, 1u);
+}
+
+TEST(RaftWitness, IsToldOfNothingThatOnlyALeaderHasThatLeaves)
+{
+    Assembly s([](raft_config &c) { c.role[2] = WIRE_ROLE_WITNESS; });
+    s.reign();
+    ASSERT_EQ(s.change({{RAFT_REMOVE, 1, 10}}), RAFT_CHANGE_STARTED);
+    s.ready();
+    s.store();
+    s.pass(10);
+    s.ready();
+    for (const wire_raft &append : s.sent_of(WIRE_APPEND, 3))
+        EXPECT_EQ(append.entry_count, 0u);
+    s.accept(2, 2, s.round);
+    s.ready();
+    ASSERT_EQ(s.sent_of(WIRE_APPEND, 3).size(), 1u);
+    EXPECT_EQ(s.sent_of(WIRE_APPEND, 3)[0].entry_count, 1u);
+}
+
+TEST(RaftWitness, NeedsTermsOnlyAndIsNeverHandedTheOffice)
+{
+    Assembly s(one_witness);
+    s.reign();
+    s.pass(10);
+    s.ready();
+    ASSERT_EQ(s.sent.size(), 2u);
     for (const raft_send &send : s.sent)
         EXPECT_EQ(send.terms_only, send.message.to == 3);
     EXPECT_FALSE(raft_transfer(s.r, 3));

@@ -8,7 +8,9 @@
 
 #include "tests/unit/raft/member.h"
 
+#include <cstring>
 #include <map>
+#include <set>
 
 namespace cluster
 {
@@ -16,7 +18,8 @@ namespace cluster
 class Witness
 {
   public:
-    explicit Witness(const std::vector<Member> &members) : member(members)
+    Witness(const std::vector<Member> &members, const wire_members &first_members)
+        : member(members), first(first_members)
     {
     }
 
@@ -39,9 +42,24 @@ class Witness
             throw Fail("election safety: two leaders in one term");
         if (m.was_leader)
             return;
+        if (!may_lead(m.log, m.config.self))
+            throw Fail("a member leads that is no voter with a full copy");
         for (uint64_t at = 1; at <= committed.size(); at++)
             if (at > m.log.size() || m.log[at - 1].value != committed[at - 1].value)
                 throw Fail("leader completeness: a leader lacks a committed entry");
+    }
+
+    /* What the machine keeps of its log, and what is in the log (thesis §4.1: a member uses the
+     * latest configuration in its log). */
+    void agrees(const Member &m) const
+    {
+        uint64_t last = raft_last_index(m.machine), index;
+        if (last != m.log.size() ||
+            (last > 0 && raft_entry_term(m.machine, last) != m.log.back().term))
+            throw Fail("a machine and its log end with different entries");
+        const wire_members *members = raft_members(m.machine, &index);
+        if (memcmp(members, &in_force(m.log), sizeof *members) != 0)
+            throw Fail("another configuration is in force than the last one in the log");
     }
 
     /* No promise leaves before its state is on disk (figure 2: "updated on stable storage before
@@ -74,13 +92,16 @@ class Witness
             return;
         }
         committed.push_back(entry);
-        uint32_t durable = 0;
-        for (const Member &other : member)
-            durable +=
-                other.disk.log.size() >= index && other.disk.log[index - 1].value == entry.value;
-        if (durable < majority())
-            throw Fail("an entry is applied that no majority of disks holds");
+        check_durable(index, entry);
         check_electable(index, entry);
+    }
+
+    /* A state machine is replaced by a snapshot of everything up to here. */
+    void installs(const std::vector<Entry> &state) const
+    {
+        if (state.size() > committed.size() ||
+            (!state.empty() && state.back().value != committed[state.size() - 1].value))
+            throw Fail("state machine safety: a snapshot of what was never committed");
     }
 
     static void reads(const Ticket &ticket)
@@ -95,14 +116,82 @@ class Witness
         uint64_t term_before;
     };
     const std::vector<Member> &member;
+    const wire_members &first;
     std::map<std::pair<uint64_t, uint64_t>, Known>
         entries;                            /* by index and term                   */
     std::map<uint64_t, uint16_t> leader_of; /* by term                             */
     std::vector<Entry> committed;           /* as the first member to know it says */
 
-    uint32_t majority() const
+    const wire_members &in_force(const std::vector<Entry> &log) const
     {
-        return quorum_majority(static_cast<uint32_t>(member.size()));
+        return log.empty() ? first : *log.back().in_force;
+    }
+
+    static std::vector<wire_member> listed(const wire_members &members)
+    {
+        return {members.member, members.member + members.count};
+    }
+
+    /* Voters with a full copy, and who was one before the last change: it may not be committed. */
+    bool may_lead(const std::vector<Entry> &log, uint16_t id) const
+    {
+        const wire_members *members = &in_force(log);
+        const wire_members *former = members;
+        for (size_t at = log.size(); at > 0 && former == members; at--)
+            former = at > 1 ? log[at - 2].in_force : &first;
+        for (const wire_members *one : {members, former})
+            for (const wire_member &m : listed(*one))
+                if (m.id == id && (m.role == WIRE_ROLE_VOTER || m.old_role == WIRE_ROLE_VOTER))
+                    return true;
+        return false;
+    }
+
+    const Member &named(uint16_t id) const
+    {
+        return member.at(static_cast<size_t>(id / 10 - 1));
+    }
+
+    static bool votes(uint8_t role)
+    {
+        return role == WIRE_ROLE_VOTER || role == WIRE_ROLE_WITNESS;
+    }
+
+    /* Majorities, counted by other code than the machine's. */
+    template <typename Yes> bool decides(const wire_members &members, const Yes &yes) const
+    {
+        size_t all = 0, said = 0, old_all = 0, old_said = 0;
+        for (const wire_member &one : listed(members)) {
+            bool counts = yes(named(one.id));
+            all += votes(one.role);
+            said += votes(one.role) && counts;
+            old_all += votes(one.old_role);
+            old_said += votes(one.old_role) && counts;
+        }
+        return 2 * said > all && (!members.joint || 2 * old_said > old_all);
+    }
+
+    /* Whoever committed it had it, under a configuration that was in force there since. */
+    void check_durable(uint64_t index, const Entry &entry) const
+    {
+        auto has = [&](const std::vector<Entry> &log) {
+            return log.size() >= index && log[index - 1].value == entry.value;
+        };
+        std::set<const wire_members *> since;
+        for (const Member &m : member)
+            for (uint64_t at = index; has(m.log) && at <= m.log.size(); at++)
+                since.insert(m.log[at - 1].in_force);
+        bool decided = false;
+        for (const wire_members *members : since) {
+            if (!decides(*members, [&](const Member &other) { return has(other.disk.log); }))
+                continue;
+            decided = true;
+            for (const wire_member &one : listed(*members))
+                if ((one.role == WIRE_ROLE_VOTER || one.old_role == WIRE_ROLE_VOTER) &&
+                    has(named(one.id).disk.log))
+                    return;
+        }
+        throw Fail(decided ? "an entry is applied that is nowhere in full"
+                           : "an entry is applied that no majority of disks holds");
     }
 
     /* Leader completeness for elections that might come: nobody who lacks a committed entry can win
@@ -117,10 +206,9 @@ class Witness
             const std::vector<Entry> &log = candidate.disk.log;
             if (log.size() >= index && log[index - 1].value == entry.value)
                 continue;
-            uint32_t votes = 0;
-            for (const Member &voter : member)
-                votes += newest(candidate) >= newest(voter);
-            if (votes >= majority())
+            if (may_lead(log, candidate.config.self) &&
+                decides(in_force(log),
+                        [&](const Member &voter) { return newest(candidate) >= newest(voter); }))
                 throw Fail(
                     "leader completeness: a member without a committed entry can be elected");
         }

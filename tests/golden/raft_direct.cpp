@@ -20,10 +20,12 @@ static bool on(const std::string &value)
     return value == "on";
 }
 
-/* cluster 1 2 3 [pre_vote=off] [check_quorum=off] [lease=on] [message_entries=N] [seed=N] */
+/* cluster 1 2 3 [joining=4] [witness=3] [pre_vote=off] [check_quorum=off] [lease=on]
+ * [message_entries=N] [seed=N] */
 void Play::cluster(Words &words)
 {
-    std::vector<uint16_t> ids;
+    std::vector<uint16_t> ids, joining;
+    uint16_t witness = RAFT_NOBODY;
     raft_config config{};
     config.group = 1;
     config.seed = 1;
@@ -52,15 +54,27 @@ void Play::cluster(Words &words)
             config.lease_reads = on(value);
         else if (key == "message_entries")
             config.message_entries_max = static_cast<uint32_t>(std::stoul(value));
+        else if (key == "joining")
+            joining.push_back(static_cast<uint16_t>(std::stoul(value)));
+        else if (key == "witness")
+            witness = static_cast<uint16_t>(std::stoul(value));
         else if (key == "seed")
             config.seed = std::stoul(value);
         else
             throw Misdirected("unknown option " + key);
     }
+    config.promote_stable_ns = 40 * ns_per_ms;
     config.member_count = static_cast<uint32_t>(ids.size());
-    for (size_t i = 0; i < ids.size(); i++)
+    for (size_t i = 0; i < ids.size(); i++) {
         config.member[i] = ids[i];
+        config.role[i] = ids[i] == witness ? WIRE_ROLE_WITNESS : WIRE_ROLE_VOTER;
+    }
     for (uint16_t id : ids) {
+        config.self = id;
+        actor[id].config = config;
+    }
+    config.joining = true;
+    for (uint16_t id : joining) {
         config.self = id;
         actor[id].config = config;
     }
@@ -180,6 +194,39 @@ void Play::transfer(Words &words)
     drain(a);
 }
 
+/* change 1 +4 ^5 -2: leader 1 adds learner 4, promotes 5, removes 2; v3 demotes, w3 makes a
+ * witness */
+void Play::change(Words &words)
+{
+    Actor &a = named(words);
+    std::vector<struct raft_change> changes;
+    for (std::string word; words >> word;) {
+        static const std::string signs = "+^wv-"; /* in the order of enum raft_change_kind */
+        changes.push_back({static_cast<uint8_t>(1 + signs.find(word[0])),
+                           static_cast<uint16_t>(std::stoul(word.substr(1))), 0});
+    }
+    wire_members members;
+    if (raft_change(a.machine, changes.data(), static_cast<uint32_t>(changes.size()), &members) ==
+        RAFT_CHANGE_STARTED)
+        append_members(a, members);
+    note_events(a);
+    drain(a);
+}
+
+/* snapshot 1: of all that it has applied */
+void Play::snapshot(Words &words)
+{
+    Actor &a = named(words);
+    struct raft_status status;
+    raft_status(a.machine, &status);
+    raft_snapshot snapshot;
+    if (!raft_snapshot_describe(a.machine, status.applied, &snapshot))
+        throw Misdirected("nothing to take a snapshot of");
+    raft_snapshot_taken(a.machine, &snapshot);
+    line(a) << "has a snapshot up to " << snapshot.index << "\n";
+    drain(a);
+}
+
 void Play::read(Words &words)
 {
     Actor &a = named(words);
@@ -249,6 +296,10 @@ void Play::status()
         if (terms.size() < status.last_index)
             out << " from " << status.last_index - terms.size() + 1;
         out << ":" << terms_of(terms) << "\n";
+        uint64_t since;
+        const wire_members *members = raft_members(a.machine, &since);
+        if (since > 0)
+            out << "     members " << members_of(*members) << "\n";
         for (uint32_t i = 0; i < status.member_count && raft_is_leader(a.machine); i++) {
             const raft_member_status &member = status.member[i];
             static const char *const progress[] = {"", "probe", "replicate", "needs a snapshot"};
@@ -291,6 +342,10 @@ std::string Play::direct(const std::string &command)
         restart(words);
     else if (verb == "transfer")
         transfer(words);
+    else if (verb == "change")
+        change(words);
+    else if (verb == "snapshot")
+        snapshot(words);
     else if (verb == "read")
         read(words);
     else if (verb == "compact")

@@ -28,6 +28,8 @@ static const char *kind_name(uint8_t kind)
         return "APPEND";
     case WIRE_APPEND_REPLY:
         return "APPEND_REPLY";
+    case WIRE_SNAPSHOT:
+        return "SNAPSHOT";
     default:
         return "TIMEOUT_NOW";
     }
@@ -39,6 +41,25 @@ std::string terms_of(const std::vector<uint64_t> &terms)
     for (uint64_t term : terms)
         text += " " + std::to_string(term);
     return text;
+}
+
+static std::string half_of(const wire_members &members, bool old)
+{
+    static const char *const before[] = {"", ", learner ", " ", ", witness "};
+    std::string text;
+    for (uint8_t role : {WIRE_ROLE_VOTER, WIRE_ROLE_WITNESS, WIRE_ROLE_LEARNER})
+        for (uint32_t i = 0; i < members.count; i++) {
+            const wire_member &member = members.member[i];
+            if ((old ? member.old_role : member.role) == role)
+                text += before[role] + std::to_string(member.id);
+        }
+    return text.substr(1);
+}
+
+std::string members_of(const wire_members &members)
+{
+    std::string text = half_of(members, false);
+    return members.joint ? "joint: (" + half_of(members, true) + ") and (" + text + ")" : text;
 }
 
 std::string describe(const Message &message)
@@ -70,6 +91,10 @@ std::string describe(const Message &message)
         else
             text << ": stored up to " << m.index;
         break;
+    case WIRE_SNAPSHOT:
+        text << ", up to " << m.index << " (term " << m.log_term << "), members "
+             << members_of(message.snapshot.members);
+        break;
     default:
         break;
     }
@@ -98,10 +123,18 @@ void Play::boot(Actor &a)
     restore.first_index = a.disk_first;
     restore.previous_term = a.disk_first > 1 ? a.disk_log[a.disk_first - 2] : 0;
     restore.applied = a.disk_first - 1;
+    for (uint64_t at = a.disk_first - 1; at > 0 && restore.members == nullptr; at--) {
+        restore.members = configuration_of(a.disk_log, at);
+        restore.members_index = restore.members != nullptr ? at : 0;
+    }
     a.machine = raft_init(a.memory.get(), &a.config, &restore);
     for (uint64_t at = a.disk_first; at <= a.disk_log.size(); at++) {
         raft_entry entry{a.disk_log[at - 1], 100, 0};
-        raft_restore_entry(a.machine, &entry);
+        const wire_members *members = configuration_of(a.disk_log, at);
+        if (members != nullptr)
+            raft_restore_members(a.machine, &entry, members);
+        else
+            raft_restore_entry(a.machine, &entry);
     }
     a.log = a.disk_log;
     a.counted.assign(RAFT_EVENT_COUNT, 0);
@@ -128,6 +161,10 @@ void Play::turn(Actor &a)
         if (raft_propose(a.machine, &bytes, 1) == 1)
             a.log.push_back(raft_term(a.machine));
     }
+    wire_members members;
+    if (raft_leave(a.machine, &members))
+        append_members(a, members);
+    note_events(a);
     drain(a);
     note_events(a);
     note_tickets(a);
@@ -169,20 +206,67 @@ void Play::receive(Actor &a)
             a.inbox.push_back({due, message});
             continue;
         }
-        std::vector<raft_entry> entries;
-        for (uint64_t term : message.terms)
-            entries.push_back({term, 100, 0});
-        raft_input input{};
-        input.message = message.head;
-        input.entries = entries.data();
-        raft_step(a.machine, &input, 1);
-        note_events(a);
-        if (input.take_count > 0) {
-            a.log.resize(input.take_first - 1);
-            for (uint64_t i = 0; i < input.take_count; i++)
-                a.log.push_back(message.terms[input.take_first + i - message.head.index - 1]);
-        }
+        take(a, message);
     }
+}
+
+void Play::take(Actor &a, const Message &message)
+{
+    std::vector<raft_entry> entries;
+    std::vector<wire_members> members;
+    for (uint64_t i = 0; i < message.head.entry_count; i++) {
+        entries.push_back({message.terms[i], 100, 0});
+        auto found = configurations.find({message.head.index + i + 1, message.terms[i]});
+        if (found == configurations.end())
+            continue;
+        members.push_back(found->second);
+        entries.back().members = static_cast<uint32_t>(members.size());
+    }
+    raft_input input{};
+    input.message = message.head;
+    input.entries = entries.data();
+    input.members = members.data();
+    input.members_count = static_cast<uint32_t>(members.size());
+    raft_step(a.machine, &input, 1);
+    note_events(a);
+    if (input.take_count > 0) {
+        a.log.resize(input.take_first - 1);
+        for (uint64_t i = 0; i < input.take_count; i++)
+            a.log.push_back(message.terms[input.take_first + i - message.head.index - 1]);
+    }
+    if (input.take_snapshot)
+        install(a, message);
+}
+
+/* On a stage a snapshot arrives with its first word. */
+void Play::install(Actor &a, const Message &message)
+{
+    enum raft_install how = raft_snapshot_installed(a.machine, &message.snapshot);
+    if (how == RAFT_INSTALL_RESETS)
+        a.log = a.disk_log = message.terms;
+    if (how != RAFT_INSTALL_REFUSED)
+        a.disk_first = message.snapshot.index + 1;
+    note_events(a);
+}
+
+void Play::append_members(Actor &a, const wire_members &members)
+{
+    a.log.push_back(raft_term(a.machine));
+    configurations[{a.log.size(), a.log.back()}] = members;
+}
+
+const wire_members *Play::configuration_of(const std::vector<uint64_t> &log, uint64_t index) const
+{
+    auto found = configurations.find({index, log[index - 1]});
+    return found == configurations.end() ? nullptr : &found->second;
+}
+
+void Play::tell_members(Actor &a, const struct raft_ready &ready)
+{
+    if (ready.members == nullptr)
+        return;
+    line(a) << (ready.members_committed ? "committed " : "in force  ") << ready.members_index
+            << ": " << members_of(*ready.members) << "\n";
 }
 
 void Play::drain(Actor &a)
@@ -190,6 +274,7 @@ void Play::drain(Actor &a)
     struct raft_ready ready;
     do {
         raft_ready(a.machine, a.seq + 1, &ready);
+        tell_members(a, ready);
         if (ready.must_persist) {
             a.seq++;
             Write write{a.seq,      now_ms + 1, ready.hard_state_changed,
@@ -200,7 +285,7 @@ void Play::drain(Actor &a)
             a.writes.push_back(write);
         }
         for (uint32_t i = 0; i < ready.send_count; i++)
-            emit(a, ready.send[i]);
+            emit(a, ready.send[i], ready.snapshot);
         if (ready.commit_last != 0) {
             line(a) << "applies " << ready.commit_first << ".." << ready.commit_last << "\n";
             raft_applied(a.machine, ready.commit_last);
@@ -208,9 +293,13 @@ void Play::drain(Actor &a)
     } while (ready.more);
 }
 
-void Play::emit(Actor &a, const raft_send &send)
+void Play::emit(Actor &a, const raft_send &send, const raft_snapshot *snapshot)
 {
-    Message message{send.message, {}};
+    Message message{send.message, {}, {}};
+    if (send.message.kind == WIRE_SNAPSHOT) {
+        message.snapshot = *snapshot;
+        message.terms.assign(a.log.begin(), a.log.begin() + static_cast<long>(send.message.index));
+    }
     for (uint32_t e = 0; e < send.message.entry_count; e++)
         message.terms.push_back(a.log[send.message.index + e]);
     if (send.after_seq == 0)

@@ -32,7 +32,8 @@ struct Misdirected : std::runtime_error {
 
 struct Message {
     wire_raft head;
-    std::vector<uint64_t> terms; /* of its entries */
+    std::vector<uint64_t> terms; /* of its entries; SNAPSHOT: of all that it covers */
+    raft_snapshot snapshot;
 };
 
 struct Write {
@@ -81,6 +82,8 @@ class Play
   private:
     std::map<uint16_t, Actor> actor;
     std::map<std::pair<uint16_t, uint16_t>, bool> cut;
+    /* Configurations by index and term of their entries, which say what an entry is (§5.3). */
+    std::map<std::pair<uint64_t, uint64_t>, wire_members> configurations;
     uint64_t now_ms = 0;
     uint64_t reads = 0;
     std::ostringstream out;
@@ -98,6 +101,8 @@ class Play
     void crash(Words &words);
     void restart(Words &words);
     void transfer(Words &words);
+    void change(Words &words);
+    void snapshot(Words &words);
     void read(Words &words);
     void compact(Words &words);
     void install(Words &words);
@@ -111,8 +116,13 @@ class Play
     void turn(Actor &a);
     void finish_writes(Actor &a);
     void receive(Actor &a);
+    void take(Actor &a, const Message &message);
+    void install(Actor &a, const Message &message);
+    void append_members(Actor &a, const wire_members &members);
+    const wire_members *configuration_of(const std::vector<uint64_t> &log, uint64_t index) const;
+    void tell_members(Actor &a, const struct raft_ready &ready);
     void drain(Actor &a);
-    void emit(Actor &a, const raft_send &send);
+    void emit(Actor &a, const raft_send &send, const raft_snapshot *snapshot);
     void post(Actor &a, const Message &message);
     void note_events(Actor &a);
     void note_role(Actor &a);
@@ -122,6 +132,7 @@ class Play
 
 std::string describe(const Message &message);
 std::string terms_of(const std::vector<uint64_t> &terms); /* " 1 1 2" */
+std::string members_of(const wire_members &members);      /* "1 2 3, learner 4" */
 
 } // namespace golden
 

@@ -119,12 +119,12 @@ struct raft_entry {
 };
 
 /* 0: not an acceptable config. Refused are: no or too many members, ids that do not ascend or are
- * RAFT_NOBODY, roles that make no valid
- * configuration, a self that is no member (or, joining, is one); heartbeat_ns 0 or above half of election_timeout_ns, an
- * election_timeout_max_ns that is not above election_timeout_ns or above RAFT_TIMEOUT_NS_MAX;
+ * RAFT_NOBODY, roles that make no valid configuration, a self that is no member (or, joining, is
+ * one); heartbeat_ns 0 or above half of election_timeout_ns, an election_timeout_max_ns that is not
+ * above election_timeout_ns or above RAFT_TIMEOUT_NS_MAX;
  * drift_ppm of a million or more; lease_reads without check_quorum; entries_max that is no power of
  * two or out of [RAFT_ENTRIES_MIN, RAFT_ENTRIES_MAX]; inflight_messages_max above
- * RAFT_INFLIGHT_MAX; any other maximum 0. */
+ * RAFT_INFLIGHT_MAX; any other maximum 0 that does not say what 0 means. */
 size_t raft_footprint(const struct raft_config *config);
 
 /* The config must be acceptable; `restore` NULL: a fresh member. Recovery has checked what it
@@ -177,8 +177,8 @@ void raft_applied(raft *, uint64_t index); /* frees window; within the spans han
  * in the same position. */
 void raft_compacted(raft *, uint64_t first_index);
 
-/* Leader in office: hand over to `to`, a voter (thesis §3.10); false: can not. Until it has worked or an
- * election time-out is over, proposals are refused; leases end for the rest of the term. */
+/* Leader in office: hand over to `to`, a voter (thesis §3.10); false: can not. Until it has worked
+ * or an election time-out is over, proposals are refused; leases end for the rest of the term. */
 bool raft_transfer(raft *, uint16_t to);
 
 /* ---- members (thesis §4) --------------------------------------------------------------------- */
@@ -246,8 +246,9 @@ enum raft_install {
 };
 
 /* A snapshot that was received is durable and whole. Unless refused, the owner replaces its state
- * machine by it, and what RESETS says of the log becomes durable before anything else that
- * raft_ready gives. A term above ours is refused: the SNAPSHOT message came first. */
+ * machine by it, and what RESETS says of the log becomes durable, with a hard state of at least the
+ * snapshot's term, before anything else that raft_ready gives. A term above ours is refused: the
+ * SNAPSHOT message came first. */
 enum raft_install raft_snapshot_installed(raft *, const struct raft_snapshot *snapshot);
 
 /* ---- out ------------------------------------------------------------------------------------- */

@@ -130,8 +130,8 @@ static void send_append(raft *r, uint32_t to, uint32_t count, uint64_t bytes)
     f->sent_round = r->round;
 }
 
-/* Witnesses are told of an entry once somebody who stays has stored it in full: or they could commit
- * it, or keep others from being elected, when nobody has it. */
+/* Witnesses are told of an entry once somebody who stays has stored it in full: or they could
+ * commit it, or keep others from being elected, when nobody has it. */
 static uint64_t stored_in_full(const raft *r)
 {
     uint64_t index = RAFT_MUTATED(MEMBERS_WITNESS_AHEAD) ? r->last : 0;

@@ -6,7 +6,7 @@
  *
  *   members   | count 2 | joint 1 | zero 5 | member | member | ...        body of WIRE_ENTRY_CONFIG
  *   member    | id 2 | role 1 | old role 1 | zero 4 | nonce 8 |
- *   snapshot  | raft 48 (entry_bytes: what follows) | members_index 8 | snapshot bytes 8 | members |
+ *   snapshot  | raft 48 (entry_bytes: the rest) | members_index 8 | snapshot bytes 8 | members |
  *
  *   A stable configuration has no old roles. In a joint one each member has at least one of both:
  *   without a role it is leaving, without an old role it has just come in, and then as a learner,

@@ -1,4 +1,4 @@
-/* Who belongs, at the leader: thesis §4.1 to §4.3, learners §4.2.1, removal of the leader §4.2.2. */
+/* Who belongs, at the leader: thesis §4.1 to §4.3; learners §4.2.1, a leader's removal §4.2.2. */
 #include "tests/unit/raft/assembly.h"
 
 /* ---- learners -------------------------------------------------------------------------------- */

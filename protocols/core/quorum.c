@@ -23,23 +23,26 @@ bool quorum_possible(const struct quorum_rule *rule, member_set no)
     return quorum_reached(rule, ~no);
 }
 
-/* The k-th largest, k being the majority: found by asking of each member how many reached as
- * far. */
+/* The k-th largest, k being the majority: the k largest so far are kept in falling order. */
 static uint64_t majority_value(member_set voters, const uint64_t value[QUORUM_MEMBERS_MAX])
 {
+    uint64_t largest[QUORUM_MEMBERS_MAX];
     uint32_t needed = quorum_majority(member_count(voters));
-    uint64_t best = 0;
-    for (member_set i = voters; i != 0; i &= i - 1) {
-        uint64_t candidate = value[__builtin_ctzll(i)];
-        if (candidate <= best)
+    uint32_t kept = 0;
+    for (member_set left = voters; left != 0; left &= left - 1) {
+        uint64_t candidate = value[__builtin_ctzll(left)];
+        uint32_t at = kept;
+        if (kept < needed)
+            kept++;
+        else if (candidate > largest[needed - 1])
+            at = needed - 1;
+        else
             continue;
-        uint32_t reached = 0;
-        for (member_set j = voters; j != 0; j &= j - 1)
-            reached += value[__builtin_ctzll(j)] >= candidate;
-        if (reached >= needed)
-            best = candidate;
+        for (; at > 0 && largest[at - 1] < candidate; at--)
+            largest[at] = largest[at - 1];
+        largest[at] = candidate;
     }
-    return best;
+    return largest[needed - 1];
 }
 
 uint64_t quorum_value(const struct quorum_rule *rule, const uint64_t value[QUORUM_MEMBERS_MAX])

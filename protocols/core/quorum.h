@@ -5,7 +5,7 @@
  * popcount.
  * Memory: the caller's. Threads: pure functions. Time: none.
  * Limits: QUORUM_MEMBERS_MAX members in a configuration, so that a set is one word.
- * Refusals: none. Cost: O(members); measured: not measured.
+ * Refusals: none. Cost: O(members), quorum_value O(members^2) at worst; measured: not measured.
  * Source: Raft (Ongaro, thesis 2014) §4.3 for joint majorities.
  */
 #ifndef PROTOCOLS_CORE_QUORUM_H

@@ -87,7 +87,7 @@ static void enter_members(raft *r, const struct raft_input *input, uint64_t skip
         uint64_t index = input->message.index + i + 1;
         uint32_t number = input->entries[i].members;
         if (number != 0 && index <= r->last)
-            raft_members_enter(r, &input->members[number - 1], index);
+            raft_members_enter(r, &r->brought[number - 1], index);
     }
 }
 
@@ -114,7 +114,7 @@ static void take(raft *r, struct raft_input *input, uint64_t previous, uint32_t 
     uint64_t before = r->last;
     for (uint32_t i = 0; i < fresh; i++)
         raft_log_append(r, entries[known + i].term, entries[known + i].bytes);
-    if (UNLIKELY(input->members_count > 0))
+    if (UNLIKELY(r->brought_count > 0))
         enter_members(r, input, before - input->message.index);
     if (fresh > 0) {
         input->take_first = at + 1;
@@ -143,14 +143,15 @@ bool raft_append_heed(raft *r, const struct wire_raft *message)
 /* Are the entries' configurations such that we can be in their group? */
 static bool members_agree(const raft *r, const struct raft_input *input)
 {
-    uint32_t number = 0;
-    for (uint32_t i = 0; i < input->message.entry_count; i++)
-        if (input->entries[i].members != 0 && input->entries[i].members != ++number)
+    for (uint32_t i = 0; i < input->message.entry_count; i++) {
+        uint32_t number = input->entries[i].members;
+        if (number > r->brought_count)
             return false;
-    for (uint32_t i = 0; i < input->members_count; i++)
-        if (!wire_members_valid(&input->members[i]) || !raft_members_fit(r, &input->members[i]))
+        if (number != 0 && (!wire_members_valid(&r->brought[number - 1]) ||
+                            !raft_members_fit(r, &r->brought[number - 1])))
             return false;
-    return number == input->members_count;
+    }
+    return true;
 }
 
 void raft_append_receive(raft *r, struct raft_input *input)
@@ -163,7 +164,7 @@ void raft_append_receive(raft *r, struct raft_input *input)
         raft_count(r, RAFT_APPEND_MALFORMED);
         return;
     }
-    if (UNLIKELY(input->members_count > 0) && !members_agree(r, input)) {
+    if (UNLIKELY(r->brought_count > 0) && !members_agree(r, input)) {
         raft_count(r, RAFT_APPEND_REFUSED_MEMBERS);
         return;
     }

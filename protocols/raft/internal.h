@@ -111,19 +111,10 @@ struct raft {
     member_set witnesses;
     bool former_voter; /* this one could lead under the former configuration */
     bool leaving; /* leads, and its own configuration does without it: steps down once committed */
-    bool members_changed;        /* since the last ready                                         */
-    bool members_told_committed; /* as of the last ready                                         */
+    bool members_changed; /* since the last ready */
+    /* commit index at which ready says that they are committed; UINT64_MAX: it has said so */
+    uint64_t members_untold;
     uint16_t slot_id[QUORUM_MEMBERS_MAX];
-    struct raft_force force;
-    struct raft_force former; /* what truncation falls back to; its entry is committed */
-
-    /* change.c */
-    uint64_t caught_up_ns[QUORUM_MEMBERS_MAX]; /* learner: since when; 0: it has not             */
-
-    /* snapshot.c */
-    struct raft_snapshot snapshot; /* index 0: none */
-    bool snapshot_offered;         /* in this ready */
-    bool snapshot_wanted;
 
     /* vote.c */
     uint64_t term;
@@ -196,6 +187,15 @@ struct raft {
     /* the outbox: answers from step, completed and handed out by ready */
     uint32_t send_count;
     bool send_taken;
+
+    /* large and seldom looked at: members.c, change.c, snapshot.c */
+    struct raft_force force;
+    struct raft_force former; /* what truncation falls back to; its entry is committed */
+    uint64_t caught_up_ns[QUORUM_MEMBERS_MAX]; /* learner: since when; 0: it has not             */
+    struct raft_snapshot snapshot;             /* index 0: none */
+    bool snapshot_wanted;
+    const struct wire_members *brought; /* with this step; NULL outside of it */
+    uint32_t brought_count;
 };
 
 static inline void raft_count(raft *r, enum raft_event event)
@@ -239,7 +239,13 @@ uint32_t raft_proposal_room(const raft *r);
 /* ---- members.c */
 
 /* Slot of a member; RAFT_NO_POSITION: a stranger. */
-uint32_t raft_position(const raft *r, uint16_t id);
+static inline uint32_t raft_position(const raft *r, uint16_t id)
+{
+    for (uint32_t i = 0; i < r->slot_count; i++)
+        if (r->slot_id[i] == id)
+            return LIKELY(id != RAFT_NOBODY) ? i : RAFT_NO_POSITION;
+    return RAFT_NO_POSITION;
+}
 /* In force without anything before it: at init, and with a snapshot. */
 void raft_members_settle(raft *r, const struct wire_members *members, uint64_t index);
 /* Its entry has been appended at `index`. */
@@ -271,9 +277,9 @@ static inline bool raft_must_resign(const raft *r)
 {
     return UNLIKELY(r->leaving) && r->role == RAFT_LEADER && r->commit >= r->force.index;
 }
-static inline bool raft_members_untold(const raft *r)
+static inline bool raft_members_due(const raft *r)
 {
-    return r->members_changed || r->members_told_committed != (r->force.index <= r->commit);
+    return r->members_changed || r->commit >= r->members_untold;
 }
 
 /* ---- change.c */

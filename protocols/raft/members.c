@@ -2,14 +2,6 @@
 
 static_assert(WIRE_MEMBERS_MAX == QUORUM_MEMBERS_MAX, "a configuration fits the slots");
 
-uint32_t raft_position(const raft *r, uint16_t id)
-{
-    for (uint32_t i = 0; i < r->slot_count; i++)
-        if (r->slot_id[i] == id)
-            return id != RAFT_NOBODY ? i : RAFT_NO_POSITION;
-    return RAFT_NO_POSITION;
-}
-
 /* ---- slots ----------------------------------------------------------------------------------- */
 
 static bool listed(const struct wire_members *members, uint16_t id)
@@ -130,6 +122,8 @@ void raft_members_settle(raft *r, const struct wire_members *members, uint64_t i
     r->force.index = index;
     r->force.members = *members;
     r->former = r->force;
+    r->members_untold = index;
+    r->members_changed = true;
     raft_members_seat(r);
 }
 
@@ -141,6 +135,7 @@ void raft_members_enter(raft *r, const struct wire_members *members, uint64_t in
     r->former = r->force;
     r->force.index = index;
     r->force.members = *members;
+    r->members_untold = index;
     r->members_changed = true;
     raft_members_seat(r);
 }
@@ -152,8 +147,14 @@ void raft_members_truncated(raft *r, uint64_t last)
     ENSURE(r->former.index <= last);
     raft_count(r, RAFT_MEMBERS_TAKEN_BACK);
     r->force = r->former;
+    r->members_untold = r->force.index;
     r->members_changed = true;
     raft_members_seat(r);
+}
+
+bool raft_is_witness(const raft *r, uint16_t id)
+{
+    return (r->witnesses & bit_of(r, id)) != 0;
 }
 
 const struct wire_members *raft_members(const raft *r, uint64_t *index)

@@ -94,7 +94,8 @@ raft *raft_init(void *memory, const struct raft_config *config, const struct raf
     struct wire_members first = first_members(config);
     raft_members_settle(r, restore->members != NULL ? restore->members : &first,
                         restore->members_index);
-    r->members_told_committed = true;
+    r->members_changed = false; /* the owner knows */
+    r->members_untold = UINT64_MAX;
     raft_pace_init(r);
     return r;
 }
@@ -207,6 +208,17 @@ static void empty_outbox(raft *r)
     }
 }
 
+uint32_t raft_step_members(raft *r, struct raft_input *inputs, uint32_t count,
+                           const struct wire_members *members, uint32_t members_count)
+{
+    r->brought = members;
+    r->brought_count = members_count;
+    uint32_t taken = raft_step(r, inputs, count);
+    r->brought = NULL;
+    r->brought_count = 0;
+    return taken;
+}
+
 uint32_t raft_step(raft *r, struct raft_input *inputs, uint32_t count)
 {
     empty_outbox(r);
@@ -299,14 +311,11 @@ static void release_answers(raft *r)
 
 static void tell_members(raft *r, struct raft_ready *ready)
 {
-    bool committed = r->force.index <= r->commit;
-    if (LIKELY(!raft_members_untold(r)))
+    if (LIKELY(!raft_members_due(r)))
         return;
     r->members_changed = false;
-    r->members_told_committed = committed;
-    ready->members = &r->force.members;
-    ready->members_index = r->force.index;
-    ready->members_committed = committed;
+    r->members_untold = r->force.index <= r->commit ? UINT64_MAX : r->force.index;
+    ready->members_changed = true;
 }
 
 /* The leader's part. */
@@ -316,13 +325,20 @@ static void lead_on(raft *r, struct raft_ready *ready)
     if (resign) /* first they shall know what is committed */
         raft_lease_want_round(r);
     if (r->appends_due) {
-        r->snapshot_offered = r->snapshot_wanted = false;
+        r->snapshot_wanted = false;
         raft_replicate_send(r);
-        ready->snapshot = r->snapshot_offered ? &r->snapshot : NULL;
         ready->snapshot_wanted = r->snapshot_wanted;
     }
     if (resign && !r->appends_due && r->send_count < RAFT_SEND_MAX)
         raft_vote_resign(r);
+}
+
+static inline bool dirty(const raft *r)
+{
+    return r->role_changed || r->hard_dirty || r->persist_next <= r->last || r->owed.reply ||
+           r->owed.reject || r->requests_due != 0 || (r->send_count > 0 && !r->send_taken) ||
+           (r->appends_due && r->role == RAFT_LEADER) || raft_must_resign(r) ||
+           raft_members_due(r) || raft_commit_deliverable(r) > r->delivered;
 }
 
 void raft_ready(raft *r, uint64_t seq, struct raft_ready *ready)
@@ -349,13 +365,10 @@ void raft_ready(raft *r, uint64_t seq, struct raft_ready *ready)
 
     raft_commit_deliver(r, ready);
     ready->wake_ns = r->wake_ns;
-    ready->more = raft_dirty(r);
+    ready->more = dirty(r);
 }
 
 bool raft_dirty(const raft *r)
 {
-    return r->role_changed || r->hard_dirty || r->persist_next <= r->last || r->owed.reply ||
-           r->owed.reject || r->requests_due != 0 || (r->send_count > 0 && !r->send_taken) ||
-           (r->appends_due && r->role == RAFT_LEADER) || raft_must_resign(r) ||
-           raft_members_untold(r) || raft_commit_deliverable(r) > r->delivered;
+    return dirty(r);
 }

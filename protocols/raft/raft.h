@@ -115,7 +115,7 @@ struct raft_restore {
 struct raft_entry {
     uint64_t term;
     uint32_t bytes;   /* encoded size, for flow control */
-    uint32_t members; /* 0; n: a configuration, element n - 1 of the input's `members` */
+    uint32_t members; /* 0; n: element n - 1 of raft_step_members's configurations */
 };
 
 /* 0: not an acceptable config. Refused are: no or too many members, ids that do not ascend or are
@@ -144,9 +144,6 @@ void raft_restore_members(raft *, const struct raft_entry *entry,
 struct raft_input {
     struct wire_raft message;
     const struct raft_entry *entries; /* message.entry_count of them; only read during the call */
-    const struct wire_members
-        *members; /* configurations among the entries, in their order; valid */
-    uint32_t members_count;
     /* out: entries [take_first, take_first + take_count) are new and must go into the log, in the
      * order of inputs, replacing whatever the log held from take_first on. take_count 0: nothing to
      * copy. */
@@ -158,6 +155,12 @@ struct raft_input {
 /* Returns how many inputs it took, in order; the rest must be offered again after raft_ready. An
  * append that does not fit the window is taken as far as it fits. */
 uint32_t raft_step(raft *, struct raft_input *inputs, uint32_t count);
+
+/* The same for inputs whose entries hold configurations, all of which are in `members`; they are
+ * only read during the call. (An argument of its own: a larger raft_input costs every message a
+ * part of its time.) */
+uint32_t raft_step_members(raft *, struct raft_input *inputs, uint32_t count,
+                           const struct wire_members *members, uint32_t members_count);
 
 /* Leader only: appends `count` entries of the given encoded sizes behind raft_last_index, all of
  * the current term; returns how many it took (0: not leader, transferring, log window or
@@ -212,9 +215,14 @@ enum raft_event raft_change(raft *, const struct raft_change *changes, uint32_t 
 bool raft_leave_due(const raft *);
 bool raft_leave(raft *, struct wire_members *members);
 
-/* The configuration in force, and the index of its entry (0: the first one). It may still be taken
- * back while that is not committed. Valid until the next call. */
+/* The configuration in force, and the index of its entry (0: the first one). While that is above
+ * raft_commit it may still be taken back, and whoever belonged before must be understood. Valid
+ * until the next call. */
 const struct wire_members *raft_members(const raft *, uint64_t *index);
+
+/* What is sent to a witness needs terms only: bodies of entries, and a snapshot's bytes, may stay
+ * behind. */
+bool raft_is_witness(const raft *, uint16_t id);
 
 /* ---- snapshots (§7) -------------------------------------------------------------------------- */
 
@@ -232,6 +240,9 @@ bool raft_snapshot_describe(const raft *, uint64_t index, struct raft_snapshot *
 
 /* A snapshot is durable here and may be offered to followers; an older one is ignored. */
 void raft_snapshot_taken(raft *, const struct raft_snapshot *snapshot);
+
+/* What SNAPSHOT messages offer. Valid until the next call. */
+const struct raft_snapshot *raft_snapshot_of(const raft *);
 
 /* Leader: after a SNAPSHOT message for `to` has come out of raft_ready, the owner streams the
  * snapshot and says how it ended: it is whole over there, or it has to be offered again, with the
@@ -256,7 +267,6 @@ enum raft_install raft_snapshot_installed(raft *, const struct raft_snapshot *sn
 struct raft_send {
     struct wire_raft message;
     uint64_t after_seq; /* 0: now; else held until that number is stored */
-    bool terms_only;    /* APPEND, SNAPSHOT to a witness: bodies and bytes may stay behind */
 };
 
 /* Work for the caller, in this order. */
@@ -275,16 +285,11 @@ struct raft_ready {
     /* entries [commit_first, commit_last] are committed and stored here: apply them. 0: none */
     uint64_t commit_first;
     uint64_t commit_last;
-    /* the configuration in force, if it or whether it is committed has changed; else NULL. While
-     * it is not committed, the former one must still be understood */
-    const struct wire_members *members;
-    uint64_t members_index;
-    bool members_committed;
-    const struct raft_snapshot *snapshot; /* offered by the SNAPSHOT messages in `send` */
-    bool snapshot_wanted; /* a follower waits, and no snapshot reaches the window: take one */
     uint64_t wake_ns;     /* tick no later than this */
     bool more;            /* send was full: call again after sending */
     bool role_changed;    /* role or known leader, since the last ready; see raft_status */
+    bool members_changed; /* the configuration in force, or whether it is committed: raft_members */
+    bool snapshot_wanted; /* a follower waits, and no snapshot reaches the window: take one */
 };
 
 /* `seq` is the number that this persist will bear if ready->must_persist; it rises and never

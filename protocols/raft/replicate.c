@@ -118,9 +118,7 @@ static void send_append(raft *r, uint32_t to, uint32_t count, uint64_t bytes)
 {
     struct raft_follower *f = &r->follower[to];
     raft_lease_open_round(r);
-    struct raft_send *send = raft_send_add(r, WIRE_APPEND, r->slot_id[to], 0);
-    send->terms_only = r->witnesses >> to & 1;
-    struct wire_raft *append = &send->message;
+    struct wire_raft *append = &raft_send_add(r, WIRE_APPEND, r->slot_id[to], 0)->message;
     append->index = f->next - 1;
     append->log_term = raft_log_term(r, f->next - 1);
     append->commit = r->commit;
@@ -140,14 +138,13 @@ static uint64_t stored_in_full(const raft *r)
     return index;
 }
 
-/* How many entries the next message takes; 0: none, or it must wait. Room in flight is given out by
+/* How many entries up to `upto` the next message takes; 0: none, or it must wait. Room in flight is given out by
  * whole messages, so that a full pipeline does not crumble; alone, even an entry larger than a
  * message may go. */
-static uint32_t fit_message(const raft *r, uint32_t to, uint64_t *bytes)
+static inline uint32_t fit_message(const raft *r, const struct raft_follower *f, uint64_t upto,
+                                   uint64_t *bytes)
 {
     const struct raft_config *c = &r->config;
-    const struct raft_follower *f = &r->follower[to];
-    uint64_t upto = UNLIKELY(r->witnesses >> to & 1) ? stored_in_full(r) : r->last;
     bool full = f->flight_count == c->inflight_messages_max ||
                 f->flight_bytes + c->message_bytes_max > c->inflight_bytes_max;
     if (f->next > upto || (full && f->flight_count > 0))
@@ -184,14 +181,12 @@ static bool offer_snapshot(raft *r, uint32_t to)
         return false;
     raft_count(r, RAFT_SNAPSHOT_OFFERED);
     raft_lease_open_round(r);
-    struct raft_send *send = raft_send_add(r, WIRE_SNAPSHOT, r->slot_id[to], 0);
-    send->terms_only = r->witnesses >> to & 1;
-    send->message.index = r->snapshot.index;
-    send->message.log_term = r->snapshot.term;
-    send->message.round = r->round;
+    struct wire_raft *offer = &raft_send_add(r, WIRE_SNAPSHOT, r->slot_id[to], 0)->message;
+    offer->index = r->snapshot.index;
+    offer->log_term = r->snapshot.term;
+    offer->round = r->round;
     r->follower[to].probe_sent = true;
     r->follower[to].sent_round = r->round;
-    r->snapshot_offered = true;
     return true;
 }
 
@@ -200,12 +195,13 @@ static bool send_to(raft *r, uint32_t to)
 {
     struct raft_follower *f = &r->follower[to];
     uint64_t bytes = 0;
+    uint64_t upto = UNLIKELY(r->witnesses >> to & 1) ? stored_in_full(r) : r->last;
     if (f->next <= r->base || f->progress == RAFT_SNAPSHOT)
         need_snapshot(r, f);
     if (f->progress == RAFT_SNAPSHOT && !f->probe_sent && !offer_snapshot(r, to))
         return false;
     if (f->progress == RAFT_REPLICATE) {
-        for (uint32_t count; (count = fit_message(r, to, &bytes)) > 0;) {
+        for (uint32_t count; (count = fit_message(r, f, upto, &bytes)) > 0;) {
             if (r->send_count == RAFT_SEND_MAX)
                 return false;
             send_append(r, to, count, bytes);
@@ -214,7 +210,7 @@ static bool send_to(raft *r, uint32_t to)
     } else if (f->progress == RAFT_PROBE && !f->probe_sent) {
         if (r->send_count == RAFT_SEND_MAX)
             return false;
-        uint32_t count = fit_message(r, to, &bytes);
+        uint32_t count = fit_message(r, f, upto, &bytes);
         send_append(r, to, count, count > 0 ? bytes : 0);
         f->probe_sent = true;
     }

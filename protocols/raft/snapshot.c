@@ -22,6 +22,11 @@ void raft_snapshot_taken(raft *r, const struct raft_snapshot *snapshot)
     r->appends_due = true;
 }
 
+const struct raft_snapshot *raft_snapshot_of(const raft *r)
+{
+    return &r->snapshot;
+}
+
 static struct raft_follower *receiver(raft *r, uint16_t to)
 {
     uint32_t position = raft_position(r, to);
@@ -93,7 +98,6 @@ enum raft_install raft_snapshot_installed(raft *r, const struct raft_snapshot *s
     raft_commit_installed(r, snapshot->index, keep);
     if (!keep || r->force.index <= snapshot->index) {
         raft_members_settle(r, &snapshot->members, snapshot->members_index);
-        r->members_changed = true;
     } else if (r->former.index < snapshot->members_index) {
         r->former.index = snapshot->members_index;
         r->former.members = snapshot->members;

@@ -225,9 +225,7 @@ void Play::take(Actor &a, const Message &message)
     raft_input input{};
     input.message = message.head;
     input.entries = entries.data();
-    input.members = members.data();
-    input.members_count = static_cast<uint32_t>(members.size());
-    raft_step(a.machine, &input, 1);
+    raft_step_members(a.machine, &input, 1, members.data(), static_cast<uint32_t>(members.size()));
     note_events(a);
     if (input.take_count > 0) {
         a.log.resize(input.take_first - 1);
@@ -263,10 +261,12 @@ const wire_members *Play::configuration_of(const std::vector<uint64_t> &log, uin
 
 void Play::tell_members(Actor &a, const struct raft_ready &ready)
 {
-    if (ready.members == nullptr)
+    uint64_t index;
+    const wire_members *members = raft_members(a.machine, &index);
+    if (!ready.members_changed)
         return;
-    line(a) << (ready.members_committed ? "committed " : "in force  ") << ready.members_index
-            << ": " << members_of(*ready.members) << "\n";
+    line(a) << (index <= raft_commit(a.machine) ? "committed " : "in force  ") << index << ": "
+            << members_of(*members) << "\n";
 }
 
 void Play::drain(Actor &a)
@@ -285,7 +285,7 @@ void Play::drain(Actor &a)
             a.writes.push_back(write);
         }
         for (uint32_t i = 0; i < ready.send_count; i++)
-            emit(a, ready.send[i], ready.snapshot);
+            emit(a, ready.send[i]);
         if (ready.commit_last != 0) {
             line(a) << "applies " << ready.commit_first << ".." << ready.commit_last << "\n";
             raft_applied(a.machine, ready.commit_last);
@@ -293,11 +293,11 @@ void Play::drain(Actor &a)
     } while (ready.more);
 }
 
-void Play::emit(Actor &a, const raft_send &send, const raft_snapshot *snapshot)
+void Play::emit(Actor &a, const raft_send &send)
 {
     Message message{send.message, {}, {}};
     if (send.message.kind == WIRE_SNAPSHOT) {
-        message.snapshot = *snapshot;
+        message.snapshot = *raft_snapshot_of(a.machine);
         message.terms.assign(a.log.begin(), a.log.begin() + static_cast<long>(send.message.index));
     }
     for (uint32_t e = 0; e < send.message.entry_count; e++)

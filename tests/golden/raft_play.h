@@ -122,7 +122,7 @@ class Play
     const wire_members *configuration_of(const std::vector<uint64_t> &log, uint64_t index) const;
     void tell_members(Actor &a, const struct raft_ready &ready);
     void drain(Actor &a);
-    void emit(Actor &a, const raft_send &send, const raft_snapshot *snapshot);
+    void emit(Actor &a, const raft_send &send);
     void post(Actor &a, const Message &message);
     void note_events(Actor &a);
     void note_role(Actor &a);

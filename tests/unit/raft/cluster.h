@@ -299,30 +299,27 @@ class Cluster
     {
         Member &m = member[i];
         std::vector<std::vector<raft_entry>> terms;
-        std::vector<std::vector<wire_members>> members;
+        std::vector<wire_members> members;
         std::vector<raft_input> inputs;
         for (const Packet &packet : burst) {
             terms.emplace_back();
-            members.emplace_back();
             for (uint32_t k = 0; k < packet.message.entry_count; k++) {
                 const Entry &entry = packet.entries[k];
                 if (entry.changes)
-                    members.back().push_back(*entry.in_force);
-                uint32_t number = static_cast<uint32_t>(members.back().size());
+                    members.push_back(*entry.in_force);
+                uint32_t number = static_cast<uint32_t>(members.size());
                 terms.back().push_back({entry.term, entry.bytes, entry.changes ? number : 0});
             }
             raft_input input{};
             input.message = packet.message;
             inputs.push_back(input);
         }
-        for (size_t k = 0; k < inputs.size(); k++) {
+        for (size_t k = 0; k < inputs.size(); k++)
             inputs[k].entries = terms[k].data();
-            inputs[k].members = members[k].data();
-            inputs[k].members_count = static_cast<uint32_t>(members[k].size());
-        }
         for (uint32_t done = 0; done < inputs.size();) {
-            uint32_t taken =
-                raft_step(m.machine, &inputs[done], static_cast<uint32_t>(inputs.size()) - done);
+            uint32_t taken = raft_step_members(
+                m.machine, &inputs[done], static_cast<uint32_t>(inputs.size()) - done,
+                members.data(), static_cast<uint32_t>(members.size()));
             for (uint32_t k = done; k < done + taken; k++)
                 copy(m, inputs[k], burst[k]);
             for (uint32_t k = done; k < done + taken; k++)
@@ -500,7 +497,7 @@ class Cluster
             const wire_raft &message = ready.send[k].message;
             Packet packet{message, {}, nullptr};
             if (message.kind == WIRE_SNAPSHOT) {
-                packet.snapshot = std::make_shared<raft_snapshot>(*ready.snapshot);
+                packet.snapshot = std::make_shared<raft_snapshot>(*raft_snapshot_of(m.machine));
                 packet.entries.assign(m.log.begin(),
                                       m.log.begin() + static_cast<long>(message.index));
                 m.streams.push_back({now + 50 * ms, message.to});

@@ -150,11 +150,10 @@ class Hostile
                 members.push_back(random_members(below(16) == 0));
                 entry.members = static_cast<uint32_t>(members.size());
             }
-        input.members = members.data();
-        input.members_count = static_cast<uint32_t>(members.size());
         message.entry_count = static_cast<uint32_t>(entries.size());
         input.entries = entries.data();
-        uint32_t taken = raft_step(r, &input, 1);
+        uint32_t taken =
+            raft_step_members(r, &input, 1, members.data(), static_cast<uint32_t>(members.size()));
         if (taken == 0)
             ready();
         if (taken != 0 && input.take_snapshot)

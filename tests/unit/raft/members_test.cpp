@@ -15,9 +15,9 @@ TEST(RaftMembers, ALearnerIsInForceWhereItIsAppendedAndIsSentEverything)
     EXPECT_FALSE(s.entry.joint);
     EXPECT_EQ(s.entry.member[3].nonce, 70u);
     s.ready();
-    ASSERT_NE(s.last.members, nullptr);
-    EXPECT_EQ(s.last.members_index, 2u);
-    EXPECT_FALSE(s.last.members_committed);
+    ASSERT_TRUE(s.last.members_changed);
+    EXPECT_EQ(s.in_force_since(), 2u);
+    EXPECT_GT(s.in_force_since(), raft_commit(s.r));
     EXPECT_EQ(s.last.persist_first, 2u);
     ASSERT_EQ(s.sent_of(WIRE_APPEND, 2).size(), 1u);
     EXPECT_EQ(s.sent_of(WIRE_APPEND, 2)[0].entry_bytes, wire_entry_size(wire_members_size(4)));
@@ -31,10 +31,10 @@ TEST(RaftMembers, ALearnerIsInForceWhereItIsAppendedAndIsSentEverything)
     s.store();
     s.accept(2, 2, s.round);
     s.ready();
-    ASSERT_NE(s.last.members, nullptr) << "that it is committed is said as well";
-    EXPECT_TRUE(s.last.members_committed);
+    ASSERT_TRUE(s.last.members_changed) << "that it is committed is said as well";
+    EXPECT_LE(s.in_force_since(), raft_commit(s.r));
     s.ready();
-    EXPECT_EQ(s.last.members, nullptr);
+    EXPECT_FALSE(s.last.members_changed);
 }
 
 TEST(RaftMembers, ALearnerDoesNotCount)

@@ -63,14 +63,12 @@ TEST(RaftSnapshot, IsWantedThenOfferedOnce)
     EXPECT_EQ(message.index, 9u);
     EXPECT_EQ(message.log_term, 1u);
     EXPECT_GT(message.round, 0u);
-    ASSERT_NE(s.last.snapshot, nullptr);
-    EXPECT_EQ(s.last.snapshot->index, 9u);
-    EXPECT_EQ(s.last.snapshot->members.count, 3);
+    EXPECT_EQ(raft_snapshot_of(s.r)->index, 9u);
+    EXPECT_EQ(raft_snapshot_of(s.r)->members.count, 3);
     for (int i = 0; i < 5; i++) {
         s.pass(10);
         s.settle({2});
         EXPECT_TRUE(s.sent_of(WIRE_SNAPSHOT).empty());
-        EXPECT_EQ(s.last.snapshot, nullptr);
     }
     EXPECT_EQ(s.count(RAFT_SNAPSHOT_OFFERED), 1u);
 }
@@ -164,19 +162,6 @@ TEST(RaftSnapshot, SaysWhichConfigurationWasInForce)
     EXPECT_FALSE(raft_snapshot_describe(s.r, 3, &snapshot)) << "that term is forgotten";
 }
 
-TEST(RaftSnapshot, ForAWitnessIsTermsOnly)
-{
-    Assembly s([](raft_config &c) { c.role[2] = WIRE_ROLE_WITNESS; });
-    leave_3_behind(s);
-    raft_snapshot snapshot;
-    ASSERT_TRUE(raft_snapshot_describe(s.r, 9, &snapshot));
-    raft_snapshot_taken(s.r, &snapshot);
-    s.ready();
-    ASSERT_EQ(s.sent.size(), 1u);
-    EXPECT_EQ(s.sent[0].message.kind, WIRE_SNAPSHOT);
-    EXPECT_TRUE(s.sent[0].terms_only);
-}
-
 /* ---- at the follower ------------------------------------------------------------------------- */
 
 TEST(RaftSnapshot, OfferIsTakenWhenItHelps)
@@ -223,9 +208,9 @@ TEST(RaftSnapshot, InstalledIsInPlaceOfALogThatDiffers)
     s.store();
     EXPECT_EQ(s.status().stored, 5u);
     s.ready();
-    ASSERT_NE(s.last.members, nullptr);
-    EXPECT_EQ(s.last.members->count, 4);
-    EXPECT_TRUE(s.last.members_committed);
+    ASSERT_TRUE(s.last.members_changed);
+    EXPECT_EQ(s.in_force().size(), 4u);
+    EXPECT_LE(s.in_force_since(), raft_commit(s.r));
     EXPECT_EQ(s.last.commit_first, 0u) << "it is the state already";
     ASSERT_EQ(s.sent_of(WIRE_APPEND_REPLY, 2).size(), 1u);
     EXPECT_EQ(s.sent_of(WIRE_APPEND_REPLY, 2)[0].index, 5u);

@@ -93,14 +93,14 @@ class Solo
                     const std::vector<wire_members> &members = {})
     {
         raft_input input{};
-        input.members = members.data();
-        input.members_count = static_cast<uint32_t>(members.size());
         message.group = message.group ? message.group : config.group;
         message.to = message.to ? message.to : config.self;
         message.entry_count = static_cast<uint32_t>(entries.size());
         input.message = message;
         input.entries = entries.data();
-        EXPECT_EQ(raft_step(r, &input, 1), 1u);
+        EXPECT_EQ(
+            raft_step_members(r, &input, 1, members.data(), static_cast<uint32_t>(members.size())),
+            1u);
         raft_check(r);
         return input;
     }

@@ -138,9 +138,9 @@ static uint64_t stored_in_full(const raft *r)
     return index;
 }
 
-/* How many entries up to `upto` the next message takes; 0: none, or it must wait. Room in flight is
- * given out by whole messages, so that a full pipeline does not crumble; alone, even an entry larger
- * than a message may go. */
+/* How many entries up to `upto` the next message takes; 0: none, or it must wait. Room in flight
+ * is given out by whole messages, so that a full pipeline does not crumble; alone, even an entry
+ * larger than a message may go. */
 static inline uint32_t fit_message(const raft *r, const struct raft_follower *f, uint64_t upto,
                                    uint64_t *bytes)
 {

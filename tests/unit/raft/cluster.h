@@ -52,11 +52,11 @@ class Cluster
     {
         uint32_t everybody = options.members + options.spares;
         first_members.count = static_cast<uint16_t>(options.members);
-        for (uint32_t i = 0; i < options.members; i++)
-            first_members.member[i] = {id(i),
-                                       i < options.members - options.witnesses ? WIRE_ROLE_VOTER
-                                                                               : WIRE_ROLE_WITNESS,
-                                       WIRE_ROLE_NONE, 1};
+        for (uint32_t i = 0; i < options.members; i++) {
+            bool full = i < options.members - options.witnesses;
+            uint8_t role = full ? WIRE_ROLE_VOTER : WIRE_ROLE_WITNESS;
+            first_members.member[i] = {id(i), role, WIRE_ROLE_NONE, 1};
+        }
         member.resize(everybody);
         cut.assign(everybody, std::vector<bool>(everybody, false));
         for (uint32_t i = 0; i < everybody; i++) {

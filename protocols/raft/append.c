@@ -94,8 +94,8 @@ static void enter_members(raft *r, const struct raft_input *input, uint64_t skip
 /* Takes what is new of the entries behind `previous`, which matches. */
 static void take(raft *r, struct raft_input *input, uint64_t previous, uint32_t skip)
 {
-    const struct raft_entry *entries = input->entries + skip;
     uint32_t count = input->message.entry_count - skip;
+    const struct raft_entry *entries = count == 0 ? NULL : input->entries + skip;
     uint32_t known =
         RAFT_MUTATED(TRUNCATE_COMMITTED) ? 0 : count_known(r, previous, entries, count);
     uint64_t at = previous + known;

@@ -19,16 +19,14 @@
  *
  * Memory: one flat region of the caller, cache-line aligned, raft_footprint bytes. No pointer is
  *   kept, not even into itself: a copy of the region is a copy of the machine. Arrays in struct
- *   raft_ready lie in it and are
- *   valid until the next call on the same machine.
+ *   raft_ready lie in it and are valid until the next call on the same machine.
  * Threads: one owner at a time. Time: `now` in nanoseconds of a monotonic clock, only read in
  *   pace.c and lease.c; a clock that steps back reads as standing still. Chance: config.seed.
  * Limits: QUORUM_MEMBERS_MAX members, both halves of a joint configuration and this one together;
- *   RAFT_SEND_MAX messages per ready. entries_max bounds, with a
- *   margin of one in RAFT_RESERVE_FRACTION, the proposals between the last applied entry and the
- *   last; a follower that
- *   lags in applying is bounded by entries_max too. Beyond go only no-ops of leaders that came to
- *   nothing, and what a log holds after a restart, until its commit index is known again.
+ *   RAFT_SEND_MAX messages per ready. entries_max bounds, with a margin of one in
+ *   RAFT_RESERVE_FRACTION, the proposals between the last applied entry and the last; a follower
+ *   that lags in applying is bounded by entries_max too. Beyond go only no-ops of leaders that came
+ *   to nothing, and what a log holds after a restart, until its commit index is known again.
  *   entries_max must not shrink between restarts. Each limit is checked before an input is taken:
  *   no half steps.
  * Refusals: every refused input moves the counter named in raft_events.def.
@@ -121,10 +119,10 @@ struct raft_entry {
 /* 0: not an acceptable config. Refused are: no or too many members, ids that do not ascend or are
  * RAFT_NOBODY, roles that make no valid configuration, a self that is no member (or, joining, is
  * one); heartbeat_ns 0 or above half of election_timeout_ns, an election_timeout_max_ns that is not
- * above election_timeout_ns or above RAFT_TIMEOUT_NS_MAX;
- * drift_ppm of a million or more; lease_reads without check_quorum; entries_max that is no power of
- * two or out of [RAFT_ENTRIES_MIN, RAFT_ENTRIES_MAX]; inflight_messages_max above
- * RAFT_INFLIGHT_MAX; any other maximum 0 that does not say what 0 means. */
+ * above election_timeout_ns or above RAFT_TIMEOUT_NS_MAX; drift_ppm of a million or more;
+ * lease_reads without check_quorum; entries_max that is no power of two or out of
+ * [RAFT_ENTRIES_MIN, RAFT_ENTRIES_MAX]; inflight_messages_max above RAFT_INFLIGHT_MAX; any other
+ * maximum 0 that does not say what 0 means. */
 size_t raft_footprint(const struct raft_config *config);
 
 /* The config must be acceptable; `restore` NULL: a fresh member. Recovery has checked what it

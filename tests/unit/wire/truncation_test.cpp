@@ -3,8 +3,8 @@
 #include "tests/unit/wire/wire_fixture.h"
 
 extern "C" {
-#include "protocols/wire/signed.h"
 #include "protocols/wire/members.h"
+#include "protocols/wire/signed.h"
 }
 
 namespace

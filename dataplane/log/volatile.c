@@ -1,46 +1,70 @@
-#include "dataplane/log/storage.h"
-
+#include "dataplane/log/storage_calls.h"
 #include "numa/base/assert.h"
 
-struct storage {
+struct volatile_storage {
+    struct storage storage;
     uint64_t stored_seq;
 };
 
-size_t storage_volatile_footprint(void)
+static uint32_t submit(struct storage *storage, const struct storage_write *writes, uint32_t count,
+                       struct log *const *logs, uint64_t now_ns)
 {
-    return sizeof(struct storage);
-}
-
-struct storage *storage_volatile_init(void *memory)
-{
-    struct storage *storage = memory;
-    storage->stored_seq = 0;
-    return storage;
-}
-
-void storage_submit(struct storage *storage, const struct storage_write *writes, uint32_t count,
-                    struct log *const *logs)
-{
-    (void)logs;
+    struct volatile_storage *mine = (void *)storage;
+    (void)logs, (void)now_ns;
     for (uint32_t i = 0; i < count; i++) {
-        ENSURE(writes[i].seq > storage->stored_seq);
-        storage->stored_seq = writes[i].seq;
+        ENSURE(writes[i].seq > mine->stored_seq);
+        mine->stored_seq = writes[i].seq;
     }
+    return count;
 }
 
-uint64_t storage_poll(struct storage *storage)
+static uint64_t poll(struct storage *storage, uint64_t now_ns)
 {
-    return storage->stored_seq;
+    (void)now_ns;
+    return ((struct volatile_storage *)(void *)storage)->stored_seq;
 }
 
-bool storage_failed(const struct storage *storage)
+static void release(struct storage *storage, uint16_t group, uint64_t index, uint64_t term)
+{
+    (void)storage, (void)group, (void)index, (void)term;
+}
+
+static bool never(const struct storage *storage)
 {
     (void)storage;
     return false;
 }
 
-const char *storage_durability(const struct storage *storage)
+static uint64_t age_ns(const struct storage *storage, uint64_t now_ns)
 {
-    (void)storage;
-    return "volatile";
+    (void)storage, (void)now_ns;
+    return 0;
+}
+
+static void report(const struct storage *storage, struct storage_report *report)
+{
+    (void)storage, (void)report;
+}
+
+static const struct storage_calls calls = {
+    .durability = "volatile",
+    .submit = submit,
+    .poll = poll,
+    .release = release,
+    .failed = never,
+    .full = never,
+    .age_ns = age_ns,
+    .report = report,
+};
+
+size_t storage_volatile_footprint(void)
+{
+    return sizeof(struct volatile_storage);
+}
+
+struct storage *storage_volatile_init(void *memory)
+{
+    struct volatile_storage *mine = memory;
+    *mine = (struct volatile_storage){.storage = {.calls = &calls}};
+    return &mine->storage;
 }

@@ -233,7 +233,7 @@ struct lane *lane_init(void *memory, const struct lane_config *config)
 static void recover_group(struct lane *lane, struct group *group, const struct raft_config *machine)
 {
     const struct lane_config *config = &lane->config;
-    struct lane_recovered recovered = {.vote = RAFT_NOBODY};
+    struct storage_recovered recovered = {.vote = RAFT_NOBODY};
     bool any = config->recover != NULL &&
                config->recover(config->recover_domain, group->number, &recovered);
     struct raft_restore restore = {

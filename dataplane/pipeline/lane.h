@@ -60,13 +60,6 @@ enum lane_event {
 const char *lane_event_name(enum lane_event event);
 const char *lane_event_sentence(enum lane_event event);
 
-/* What survived a restart, for storage that keeps something; entries follow one by one. */
-struct lane_recovered {
-    uint64_t term;
-    uint64_t boots; /* how often this incarnation has started before: frame numbers go on above */
-    uint16_t vote;
-};
-
 /* Who may ask over the network. The local edge's clients may always. */
 struct lane_clients {
     const struct ed25519_base *base; /* NULL: nobody has to sign. Outlives the lane */
@@ -98,8 +91,8 @@ struct lane_config {
     struct duct *duct[LANE_DUCTS_MAX];
     uint32_t duct_count;
     void *clock; /* clock_read's domain */
-    /* NULL with volatile storage. recover_entry: NULL behind the last. */
-    bool (*recover)(void *domain, uint16_t group, struct lane_recovered *recovered);
+    /* What survived a restart: NULL with volatile storage. recover_entry: NULL behind the last. */
+    bool (*recover)(void *domain, uint16_t group, struct storage_recovered *recovered);
     const struct wire_entry *(*recover_entry)(void *domain, uint16_t group, uint64_t index);
     void *recover_domain;
     struct lane_clients clients;

@@ -237,15 +237,18 @@ static void submit(struct storage *disk, const struct storage_write *what, struc
     witness_wrote(world->witness, node, what->group, what->first, held);
 }
 
-void storage_submit(struct storage *disk, const struct storage_write *writes, uint32_t count,
-                    struct log *const *logs)
+uint32_t storage_submit(struct storage *disk, const struct storage_write *writes, uint32_t count,
+                        struct log *const *logs, uint64_t now_ns)
 {
+    (void)now_ns; /* the lane's; the disk has the world's */
     for (uint32_t i = 0; i < count; i++)
         submit(disk, &writes[i], logs[i]);
+    return count;
 }
 
-uint64_t storage_poll(struct storage *disk)
+uint64_t storage_poll(struct storage *disk, uint64_t now_ns)
 {
+    (void)now_ns;
     disk_settle(disk);
     return disk->stored_seq;
 }
@@ -320,15 +323,20 @@ void disk_crash(struct storage *disk)
     }
 }
 
-bool disk_recover(void *domain, uint16_t group, struct lane_recovered *recovered)
+bool disk_recover(void *domain, uint16_t group, struct storage_recovered *recovered)
 {
     struct storage *disk = domain;
     const struct disk_log *durable = &disk->durable[group].log;
     uint64_t boots = disk->world->node[disk->number]->boots;
     if (boots == 1)
         return false;
-    *recovered = (struct lane_recovered){
-        .term = durable->hard_term, .boots = boots, .vote = durable->hard_vote};
+    *recovered = (struct storage_recovered){
+        .term = durable->hard_term,
+        .boots = boots,
+        .first = 1,
+        .last = durable->last,
+        .vote = durable->hard_vote,
+    };
     world_note(disk->world, TRACE_RECOVERED, disk->number, group, durable->hard_term,
                durable->last);
     return true;

@@ -40,7 +40,7 @@ const struct disk_log *disk_written(const struct storage *, uint16_t group);
 const struct disk_log *disk_durable(struct storage *, uint16_t group);
 
 /* lane_config's callbacks; domain: the storage. */
-bool disk_recover(void *domain, uint16_t group, struct lane_recovered *recovered);
+bool disk_recover(void *domain, uint16_t group, struct storage_recovered *recovered);
 const struct wire_entry *disk_recover_entry(void *domain, uint16_t group, uint64_t index);
 
 #endif

@@ -1,0 +1,313 @@
+/* recover: reads a log back, write after write, and judges where it ends. docs/log-format.md says
+ * what is concluded from what. */
+#include "dataplane/log/recovery.h"
+
+#include <stdlib.h>
+
+#define ALL_GROUPS UINT64_MAX
+
+/* ---- taking ---------------------------------------------------------------------------------- */
+
+static bool grow(struct wal_recovery *mine, struct recovered_group *group, uint64_t count)
+{
+    if (count <= group->room)
+        return true;
+    uint64_t room = power_of_two_at_least(count + 1024);
+    void *entry = realloc(group->entry, room * sizeof *group->entry);
+    if (entry == NULL)
+        return judge_refuse(mine, WAL_REFUSED_MEMORY);
+    group->entry = entry;
+    group->room = room;
+    return true;
+}
+
+static bool take_entries(struct wal_recovery *mine, uint32_t slot,
+                         const struct format_record *record, const uint8_t *entries)
+{
+    struct recovered_group *group = &mine->group[slot];
+    const struct wal_config *config = &mine->wal->config;
+    if (group->origin == 0 || record->first < group->origin) {
+        group->origin = record->first;
+        group->count = 0;
+    }
+    uint64_t before = record->first - group->origin;
+    if (before > config->segments * config->segment_bytes / WIRE_ENTRY_BYTES) {
+        mine->damaged |= UINT64_C(1) << slot; /* a gap that no log of this size can fill */
+        return true;
+    }
+    if (!grow(mine, group, before + record->count))
+        return false;
+    for (uint64_t i = group->count; i < before; i++)
+        group->entry[i] = NULL;
+    group->count = before;
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct wire_entry *entry = (const void *)entries;
+        group->entry[group->count++] = entry;
+        entries += wire_entry_size(entry->body_bytes);
+    }
+    return true;
+}
+
+static bool take_record(struct wal_recovery *mine, uint64_t segment,
+                        const struct format_record *record, const uint8_t *entries)
+{
+    struct wal *wal = mine->wal;
+    uint32_t slot = record->group / wal->config.lanes;
+    if (record->group % wal->config.lanes != wal->config.lane || slot >= wal->groups_here)
+        return judge_refuse(mine, WAL_REFUSED_GROUPS);
+    struct wal_group *group = &wal->group[slot];
+    group->known = true;
+    group->term = record->term;
+    group->vote = record->vote;
+    if (record->released > group->released) {
+        group->released = record->released;
+        group->released_term = record->released_term;
+    }
+    if (record->count == 0)
+        return true;
+    uint64_t *highest = &wal_highest(wal, segment)[slot];
+    *highest = max_u64(*highest, record->first + record->count - 1);
+    return take_entries(mine, slot, record, entries);
+}
+
+/* The whole write becomes part of what is recovered; from here on it lies there opened. */
+static bool take_write(struct wal_recovery *mine, uint64_t offset, const struct format_head *head)
+{
+    uint8_t *data = mine->bytes[judge_place(mine, head->segment)] + offset;
+    mine->last = head->number;
+    mine->chain = format_chain(data, head);
+    mine->any = false;
+    mine->expected = mine->last == mine->wal->super.after ? mine->wal->super.first : mine->last + 1;
+    format_open(data, head);
+    if (head->flags & FORMAT_OPENS)
+        memset(wal_highest(mine->wal, head->segment), 0, WAL_GROUPS_MAX * sizeof(uint64_t));
+    uint32_t at = FORMAT_HEAD_BYTES, records = 0;
+    struct format_record record;
+    const uint8_t *entries;
+    while (format_record_get(data, head, &at, &record, &entries)) {
+        records++;
+        if (!take_record(mine, head->segment, &record, entries))
+            return false;
+    }
+    if (at != head->bytes || records != head->records)
+        mine->damaged |= head->groups; /* whole, and yet not what a writer writes */
+    return true;
+}
+
+/* ---- the walk -------------------------------------------------------------------------------- */
+
+static bool follows(const struct wal_recovery *mine, const struct format_head *head)
+{
+    return mine->any || (head->previous == mine->last && head->chain == mine->chain);
+}
+
+/* Behind something damaged: the next whole write that is newer than all that was taken. */
+static bool find_next(struct wal_recovery *mine, uint64_t newest, uint64_t *segment,
+                      uint64_t *offset, struct format_head *head)
+{
+    uint64_t at = *offset + FORMAT_BLOCK_BYTES;
+    for (uint64_t s = *segment; s <= newest && mine->refusal == WAL_OPENED; s++, at = 0) {
+        if (s != *segment && judge_start(mine, s) == NULL)
+            continue;
+        for (; at < mine->wal->config.segment_bytes; at += FORMAT_BLOCK_BYTES) {
+            if (judge_write(mine, s, at, head) != WRITE_WHOLE)
+                continue;
+            *segment = s;
+            *offset = at;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nothing follows at this place. True: the log goes on elsewhere nevertheless. */
+static bool pass_damage(struct wal_recovery *mine, uint64_t newest, uint64_t *segment,
+                        uint64_t *offset, struct format_head *head)
+{
+    struct format_head here, there = {0};
+    enum judge_verdict verdict = judge_write(mine, *segment, *offset, &here);
+    /* A whole write that does not follow on is one whose predecessor is missing. */
+    bool damaged = verdict == WRITE_DAMAGED;
+    if (*segment + 1 - mine->wal->oldest < mine->wal->config.segments)
+        damaged |= judge_write(mine, *segment + 1, 0, &there) == WRITE_DAMAGED;
+    if (!damaged && !judge_lost(mine, *segment, *offset))
+        return false;
+    uint64_t groups = verdict == WRITE_DAMAGED && here.sectors != 0 && follows(mine, &here)
+                          ? here.groups
+                          : ALL_GROUPS;
+    uint64_t number = here.number;
+    if (verdict == WRITE_WHOLE)
+        *offset -= FORMAT_BLOCK_BYTES; /* it is the next one itself */
+    mine->any = true;
+    if (!find_next(mine, newest, segment, offset, head)) {
+        mine->damaged |= groups;
+        return false;
+    }
+    if (head->previous != number)
+        groups = ALL_GROUPS;
+    if (head->previous > mine->wal->super.forgiven)
+        mine->damaged |= groups;
+    return true;
+}
+
+static void replay(struct wal_recovery *mine, uint64_t newest)
+{
+    struct wal *wal = mine->wal;
+    uint64_t segment = wal->oldest, offset = 0;
+    struct format_head head;
+    mine->any = true;
+    mine->expected = wal->super.after == 0 ? wal->super.first : 1;
+    while (mine->refusal == WAL_OPENED) {
+        uint64_t next = segment, at = offset;
+        bool found =
+            judge_write(mine, segment, offset, &head) == WRITE_WHOLE && follows(mine, &head);
+        if (!found && judge_start(mine, segment + 1) != NULL) {
+            next = segment + 1;
+            at = 0;
+            found = judge_write(mine, next, 0, &head) == WRITE_WHOLE && follows(mine, &head);
+        }
+        if (!found) {
+            next = segment;
+            at = offset;
+            found = pass_damage(mine, newest, &next, &at, &head);
+        }
+        if (!found || !take_write(mine, at, &head))
+            break;
+        segment = next;
+        offset = at + (uint64_t)head.sectors * FORMAT_SECTOR_BYTES;
+    }
+    wal->segment = segment;
+    wal->offset = offset;
+    wal->opening = offset == 0;
+    wal->previous = mine->last;
+    wal->chain = mine->chain;
+    /* Of an end that was lost nothing can be said but that it is. */
+    if (mine->last < wal->super.after)
+        mine->damaged |= ALL_GROUPS;
+}
+
+/* The oldest segment needed, as the newest whole writes say. False: the segment has none. */
+static bool find_oldest(struct wal_recovery *mine, uint64_t segment, uint64_t *oldest)
+{
+    struct format_head head;
+    bool found = false;
+    mine->expected = 1;
+    for (uint64_t at = 0; judge_write(mine, segment, at, &head) == WRITE_WHOLE;
+         at += (uint64_t)head.sectors * FORMAT_SECTOR_BYTES) {
+        *oldest = head.oldest;
+        mine->expected = head.number + 1;
+        found = true;
+    }
+    return found;
+}
+
+/* ---- the results ----------------------------------------------------------------------------- */
+
+/* Entries behind released ones, as far as none is missing. */
+static void settle_group(struct wal_recovery *mine, uint32_t slot)
+{
+    struct recovered_group *group = &mine->group[slot];
+    uint64_t first = mine->wal->group[slot].released + 1;
+    if (group->origin == 0 || group->origin + group->count <= first)
+        return;
+    uint64_t have = first >= group->origin ? first - group->origin : 0;
+    bool gap = first < group->origin;
+    while (!gap && have < group->count && group->entry[have] != NULL)
+        have++;
+    if (gap || have < group->count)
+        mine->damaged |= UINT64_C(1) << slot;
+    group->count = gap ? 0 : have;
+    /* Terms do not fall along a log, else something is wrong that no checksum shows. */
+    for (uint64_t i = first > group->origin ? first - group->origin + 1 : 1; i < group->count; i++)
+        if (group->entry[i]->term < group->entry[i - 1]->term) {
+            mine->damaged |= UINT64_C(1) << slot;
+            group->count = i;
+        }
+}
+
+static uint64_t newest_start(const struct wal_recovery *mine, bool *any)
+{
+    uint64_t newest = 0;
+    *any = false;
+    for (uint32_t i = 0; i < mine->wal->config.segments; i++) {
+        if (!mine->start[i].is_write)
+            continue;
+        newest = max_u64(newest, mine->start[i].segment);
+        *any = true;
+    }
+    return newest;
+}
+
+enum wal_refusal recover_read(struct wal *wal, uint64_t *damaged, uint64_t *first)
+{
+    struct wal_recovery *mine = calloc(1, sizeof *mine);
+    if (mine == NULL)
+        return WAL_REFUSED_MEMORY;
+    wal->recovery = mine;
+    mine->wal = wal;
+    mine->start = calloc(wal->config.segments, sizeof *mine->start);
+    mine->bytes = calloc(wal->config.segments, sizeof *mine->bytes);
+    if (mine->start == NULL || mine->bytes == NULL)
+        return WAL_REFUSED_MEMORY;
+    if (!judge_starts(mine))
+        return mine->refusal;
+    bool any;
+    uint64_t newest = newest_start(mine, &any);
+    uint64_t oldest = newest == 0 ? 0 : newest - 1;
+    if (any && !find_oldest(mine, newest, &oldest) && newest > 0)
+        (void)find_oldest(mine, newest - 1, &oldest);
+    wal->oldest = oldest;
+    replay(mine, newest);
+    for (uint32_t slot = 0; slot < wal->groups_here; slot++)
+        settle_group(mine, slot);
+    uint64_t all =
+        wal->groups_here == WAL_GROUPS_MAX ? ALL_GROUPS : (UINT64_C(1) << wal->groups_here) - 1;
+    *damaged = mine->damaged & all;
+    *first = max_u64(max_u64(mine->highest, mine->last), wal->super.first) + FORMAT_LEAP;
+    return mine->refusal;
+}
+
+void recover_free(struct wal *wal)
+{
+    struct wal_recovery *mine = wal->recovery;
+    if (mine == NULL)
+        return;
+    for (uint32_t i = 0; mine->bytes != NULL && i < wal->config.segments; i++)
+        free(mine->bytes[i]);
+    for (uint32_t slot = 0; slot < WAL_GROUPS_MAX; slot++)
+        free(mine->group[slot].entry);
+    free(mine->bytes);
+    free(mine->start);
+    free(mine);
+    wal->recovery = NULL;
+}
+
+static const struct wire_entry *entry_at(const struct recovered_group *group, uint64_t index)
+{
+    return group->origin != 0 && index >= group->origin && index - group->origin < group->count
+               ? group->entry[index - group->origin]
+               : NULL;
+}
+
+bool recover_group(const struct wal *wal, uint32_t slot, struct storage_recovered *recovered)
+{
+    const struct wal_group *state = &wal->group[slot];
+    if (!state->known || wal->recovery == NULL)
+        return false;
+    const struct recovered_group *group = &wal->recovery->group[slot];
+    recovered->term = state->term;
+    recovered->vote = state->vote;
+    recovered->first = state->released + 1;
+    recovered->previous_term = state->released_term;
+    recovered->last = max_u64(state->released, group->origin + group->count - 1);
+    if (group->count == 0)
+        recovered->last = state->released;
+    return true;
+}
+
+const struct wire_entry *recover_entry(const struct wal *wal, uint32_t slot, uint64_t index)
+{
+    if (wal->recovery == NULL || index <= wal->group[slot].released)
+        return NULL;
+    return entry_at(&wal->recovery->group[slot], index);
+}

@@ -152,12 +152,14 @@ bool judge_lost(struct wal_recovery *mine, uint64_t segment, uint64_t offset)
 {
     if (mine->last < mine->wal->super.after || segment_shows_loss(mine, segment, offset))
         return true;
+    /* The next one may have lost its first write. */
+    if (judge_has_next(mine, segment) && segment_shows_loss(mine, segment + 1, 0))
+        return true;
     for (uint32_t i = 0; i < mine->wal->config.segments; i++) {
         const struct start *start = &mine->start[i];
         struct format_stamp stamp = {.number = start->head.number};
         if (start->is_write && start->segment > segment &&
-            (shows_loss(mine, &stamp, (const uint8_t *)&start->head) ||
-             segment_shows_loss(mine, start->segment, 0)))
+            shows_loss(mine, &stamp, (const uint8_t *)&start->head))
             return true;
     }
     return false;

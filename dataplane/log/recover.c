@@ -65,18 +65,25 @@ static bool take_record(struct wal_recovery *mine, uint64_t segment,
     }
     if (record->count == 0)
         return true;
-    uint64_t *highest = &wal_highest(wal, segment)[slot];
-    *highest = max_u64(*highest, record->first + record->count - 1);
+    writer_note_entries(wal, slot, segment, record->first, record->first + record->count - 1);
     return take_entries(mine, slot, record, entries);
+}
+
+/* The next one is to follow this one. */
+static void follow(struct wal_recovery *mine, uint64_t segment, uint64_t offset,
+                   const struct format_head *head)
+{
+    mine->last = head->number;
+    mine->chain = format_chain(mine->bytes[judge_place(mine, segment)] + offset, head);
+    mine->any = false;
+    mine->expected = mine->last + 1;
 }
 
 /* The whole write becomes part of what is recovered; from here on it lies there opened. */
 static bool take_write(struct wal_recovery *mine, uint64_t offset, const struct format_head *head)
 {
     uint8_t *data = mine->bytes[judge_place(mine, head->segment)] + offset;
-    mine->last = head->number;
-    mine->chain = format_chain(data, head);
-    mine->any = false;
+    follow(mine, head->segment, offset, head);
     mine->expected = mine->last == mine->wal->super.after ? mine->wal->super.first : mine->last + 1;
     format_open(data, head);
     if (head->flags & FORMAT_OPENS)
@@ -101,13 +108,28 @@ static bool follows(const struct wal_recovery *mine, const struct format_head *h
     return mine->any || (head->previous == mine->last && head->chain == mine->chain);
 }
 
+/* The next write of the log: behind the last one, or at the beginning of the next segment. */
+static bool next_write(struct wal_recovery *mine, uint64_t *segment, uint64_t *offset,
+                       struct format_head *head)
+{
+    if (judge_write(mine, *segment, *offset, head) == WRITE_WHOLE && follows(mine, head))
+        return true;
+    if (judge_start(mine, *segment + 1) == NULL ||
+        judge_write(mine, *segment + 1, 0, head) != WRITE_WHOLE || !follows(mine, head))
+        return false;
+    ++*segment;
+    *offset = 0;
+    return true;
+}
+
 /* Behind something damaged: the next whole write that is newer than all that was taken. */
 static bool find_next(struct wal_recovery *mine, uint64_t newest, uint64_t *segment,
                       uint64_t *offset, struct format_head *head)
 {
     uint64_t at = *offset + FORMAT_BLOCK_BYTES;
-    for (uint64_t s = *segment; s <= newest && mine->refusal == WAL_OPENED; s++, at = 0) {
-        if (s != *segment && judge_start(mine, s) == NULL)
+    uint64_t from = *segment, last = max_u64(newest, from + judge_has_next(mine, from));
+    for (uint64_t s = from; s <= last && mine->refusal == WAL_OPENED; s++, at = 0) {
+        if (s > from + 1 && judge_start(mine, s) == NULL)
             continue;
         for (; at < mine->wal->config.segment_bytes; at += FORMAT_BLOCK_BYTES) {
             if (judge_write(mine, s, at, head) != WRITE_WHOLE)
@@ -128,7 +150,7 @@ static bool pass_damage(struct wal_recovery *mine, uint64_t newest, uint64_t *se
     enum judge_verdict verdict = judge_write(mine, *segment, *offset, &here);
     /* A whole write that does not follow on is one whose predecessor is missing. */
     bool damaged = verdict == WRITE_DAMAGED;
-    if (*segment + 1 - mine->wal->oldest < mine->wal->config.segments)
+    if (judge_has_next(mine, *segment))
         damaged |= judge_write(mine, *segment + 1, 0, &there) == WRITE_DAMAGED;
     if (!damaged && !judge_lost(mine, *segment, *offset))
         return false;
@@ -156,21 +178,13 @@ static void replay(struct wal_recovery *mine, uint64_t newest)
     uint64_t segment = wal->oldest, offset = 0;
     struct format_head head;
     mine->any = true;
+    mine->last = 0;
+    mine->chain = 0;
     mine->expected = wal->super.after == 0 ? wal->super.first : 1;
     while (mine->refusal == WAL_OPENED) {
         uint64_t next = segment, at = offset;
         bool found =
-            judge_write(mine, segment, offset, &head) == WRITE_WHOLE && follows(mine, &head);
-        if (!found && judge_start(mine, segment + 1) != NULL) {
-            next = segment + 1;
-            at = 0;
-            found = judge_write(mine, next, 0, &head) == WRITE_WHOLE && follows(mine, &head);
-        }
-        if (!found) {
-            next = segment;
-            at = offset;
-            found = pass_damage(mine, newest, &next, &at, &head);
-        }
+            next_write(mine, &next, &at, &head) || pass_damage(mine, newest, &next, &at, &head);
         if (!found || !take_write(mine, at, &head))
             break;
         segment = next;
@@ -186,19 +200,23 @@ static void replay(struct wal_recovery *mine, uint64_t newest)
         mine->damaged |= ALL_GROUPS;
 }
 
-/* The oldest segment needed, as the newest whole writes say. False: the segment has none. */
-static bool find_oldest(struct wal_recovery *mine, uint64_t segment, uint64_t *oldest)
+/* The oldest segment needed, as the last write says that has all those before it. With two in
+ * flight the newest segment, and the one before, may have been begun by writes that have not. */
+static uint64_t find_oldest(struct wal_recovery *mine, uint64_t newest)
 {
+    uint64_t segment = newest - min_u64(newest, WAL_IN_FLIGHT_MAX);
+    while (segment < newest && judge_start(mine, segment) == NULL)
+        segment++;
+    uint64_t oldest = segment, offset = 0;
     struct format_head head;
-    bool found = false;
+    mine->any = true;
     mine->expected = 1;
-    for (uint64_t at = 0; judge_write(mine, segment, at, &head) == WRITE_WHOLE;
-         at += (uint64_t)head.sectors * FORMAT_SECTOR_BYTES) {
-        *oldest = head.oldest;
-        mine->expected = head.number + 1;
-        found = true;
+    while (next_write(mine, &segment, &offset, &head)) {
+        oldest = head.oldest;
+        follow(mine, segment, offset, &head);
+        offset += (uint64_t)head.sectors * FORMAT_SECTOR_BYTES;
     }
-    return found;
+    return oldest;
 }
 
 /* ---- the results ----------------------------------------------------------------------------- */
@@ -253,10 +271,7 @@ enum wal_refusal recover_read(struct wal *wal, uint64_t *damaged, uint64_t *firs
         return mine->refusal;
     bool any;
     uint64_t newest = newest_start(mine, &any);
-    uint64_t oldest = newest == 0 ? 0 : newest - 1;
-    if (any && !find_oldest(mine, newest, &oldest) && newest > 0)
-        (void)find_oldest(mine, newest - 1, &oldest);
-    wal->oldest = oldest;
+    wal->oldest = any ? find_oldest(mine, newest) : 0;
     replay(mine, newest);
     for (uint32_t slot = 0; slot < wal->groups_here; slot++)
         settle_group(mine, slot);

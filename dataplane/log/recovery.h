@@ -60,4 +60,10 @@ static inline uint64_t judge_place(const struct wal_recovery *mine, uint64_t seg
     return segment % mine->wal->config.segments;
 }
 
+/* Is the place of the segment behind this one free for it? */
+static inline bool judge_has_next(const struct wal_recovery *mine, uint64_t segment)
+{
+    return segment + 1 - mine->wal->oldest < mine->wal->config.segments;
+}
+
 #endif

@@ -10,10 +10,11 @@
  *
  *   segments   | free | oldest: still needed ... | newest: written | free |     a ring
  *
- *   Once every entry of the oldest segment is released and a write that says so is durable, the
- *   segment is free again. Only the oldest goes: an idle group that does not release keeps all
- *   behind it. When less than two segments are free the storage is `full`: the owner refuses
- *   proposals. With less than one, submit takes nothing but releases, which make room.
+ *   Once every entry of the oldest segment is released or replaced, and a write that says so is
+ *   durable, the segment is free again. Only the oldest goes: an idle group that does not release
+ *   keeps all behind it (wal_pinned_by). When less than two segments are free the storage is
+ *   `full`: the owner refuses proposals and appends. With less than one, submit takes nothing that
+ *   adds entries to a log, only what may lead to room: releases, replacements, hard states.
  *
  *   Opening reads the log back and judges it; wal_recover and wal_recover_entry then tell what was
  *   there, until wal_recovered. A damaged group (see the page) is reported as such at each opening

@@ -17,6 +17,7 @@
 /* As of the last record that was put into a batch. */
 struct wal_group {
     uint64_t term;
+    uint64_t last; /* entry */
     uint64_t released;
     uint64_t released_term;
     uint16_t vote;
@@ -100,6 +101,9 @@ static inline uint64_t *wal_highest(struct wal *wal, uint64_t segment)
 extern const struct storage_calls writer_calls;
 /* Bytes that can still be written, whole segments included. */
 uint64_t writer_room(const struct wal *wal);
+/* Entries [first, last] went into `segment`; what older segments hold from `first` on is replaced. */
+void writer_note_entries(struct wal *wal, uint32_t slot, uint64_t segment, uint64_t first,
+                         uint64_t last);
 /* Waits until nothing is in flight. */
 void writer_settle(struct wal *wal);
 

@@ -28,7 +28,7 @@ static void add(_Atomic uint64_t *counter, uint64_t value)
 
 static struct wal_batch *batch_at(struct wal *wal, uint64_t number)
 {
-    return &wal->batch[number % COUNT_OF(wal->batch)];
+    return &wal->batch[number % (wal->config.in_flight + 1)];
 }
 
 static bool has_failed(const struct storage *storage)
@@ -54,13 +54,25 @@ static bool is_full(const struct storage *storage)
     return get(&wal->room_bytes) < 2 * wal->config.segment_bytes + wal->write_bytes_max;
 }
 
-/* The last segment is kept for releases: they make room, and must not lack it. */
-static bool room_for_entries(const struct wal *wal)
+/* The last segment is kept for what may lead to room: releases, entries that replace others, and
+ * votes. */
+static bool room_for(const struct wal *wal, bool adds)
 {
-    return writer_room(wal) >= wal->config.segment_bytes + wal->write_bytes_max;
+    return !adds || writer_room(wal) >= wal->config.segment_bytes + wal->write_bytes_max;
 }
 
 /* ---- batches --------------------------------------------------------------------------------- */
+
+void writer_note_entries(struct wal *wal, uint32_t slot, uint64_t segment, uint64_t first,
+                         uint64_t last)
+{
+    for (uint64_t s = wal->oldest; first <= wal->group[slot].last && s < segment; s++) {
+        uint64_t *highest = &wal_highest(wal, s)[slot];
+        *highest = min_u64(*highest, first - 1);
+    }
+    wal_highest(wal, segment)[slot] = last;
+    wal->group[slot].last = last;
+}
 
 static void put_record(struct wal *wal, uint32_t slot, uint64_t first, uint32_t count,
                        uint32_t bytes)
@@ -83,10 +95,8 @@ static void put_record(struct wal *wal, uint32_t slot, uint64_t first, uint32_t 
     batch->groups |= UINT64_C(1) << slot;
     group->known = true;
     group->release_due = false;
-    if (count != 0) {
-        uint64_t *highest = wal_highest(wal, batch->segment);
-        highest[slot] = max_u64(highest[slot], first + count - 1);
-    }
+    if (count != 0)
+        writer_note_entries(wal, slot, batch->segment, first, first + count - 1);
 }
 
 /* A batch with room for a record of `bytes`, in this segment or in the next. False: no segment is
@@ -162,7 +172,7 @@ static void begin_batch(struct wal *wal)
     wal->offset += batch->write_bytes;
     wal->opening = false;
     wal->is_open = false;
-    uint32_t slot = (uint32_t)(wal->tail++ % COUNT_OF(wal->batch));
+    uint32_t slot = (uint32_t)(wal->tail++ % (wal->config.in_flight + 1));
     set(&wal->last_number, batch->number);
     set(&wal->room_bytes, writer_room(wal));
     wal->config.file->calls->begin(wal->config.file, slot, place, batch->bytes,
@@ -255,7 +265,7 @@ static bool take_write(struct wal *wal, const struct storage_write *write, const
     for (;;) {
         /* A batch must hold one entry at least, or none if there is none any more. */
         const struct wire_entry *entry = one.count != 0 ? log_entry(log, next) : NULL;
-        if (!room_for_entries(wal) ||
+        if (!room_for(wal, entry != NULL && next > wal->group[slot].last) ||
             !make_room(wal, entry != NULL ? wire_entry_size(entry->body_bytes) : 0, now_ns))
             return false;
         struct wal_batch *batch = batch_at(wal, wal->tail);

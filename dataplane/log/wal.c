@@ -235,6 +235,7 @@ static enum wal_refusal open_log(struct wal *wal)
     enum wal_refusal refusal = read_super(wal, &blank);
     if (refusal == WAL_OPENED)
         refusal = blank ? make(wal) : check_super(wal);
+    wal->made = blank;
     uint64_t damaged = 0, first = 1;
     if (refusal == WAL_OPENED)
         refusal = recover_read(wal, &damaged, &first);
@@ -280,7 +281,7 @@ bool wal_recover(void *domain, uint16_t group, struct storage_recovered *recover
     const struct wal *wal = domain;
     uint32_t slot = group / wal->config.lanes;
     ENSURE(group % wal->config.lanes == wal->config.lane && slot < wal->groups_here);
-    if (wal->super.boots == 1)
+    if (wal->made)
         return false;
     *recovered = (struct storage_recovered){.first = 1, .vote = UINT16_MAX};
     recover_group(wal, slot, recovered);

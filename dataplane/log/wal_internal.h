@@ -50,6 +50,7 @@ struct wal {
     uint64_t write_bytes_max;
     uint32_t groups_here;
     struct wal_group group[WAL_GROUPS_MAX];
+    bool made;         /* by this start */
     uint64_t *highest; /* [segment][group]: highest entry that the segment holds; 0: none */
 
     /* Batches [head, tail) are in flight, `tail` is the open one. */

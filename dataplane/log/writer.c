@@ -54,11 +54,12 @@ static bool is_full(const struct storage *storage)
     return get(&wal->room_bytes) < 2 * wal->config.segment_bytes + wal->write_bytes_max;
 }
 
-/* The last segment is kept for what may lead to room: releases, entries that replace others, and
- * votes. */
+/* The last segment is kept for what may lead to room: entries that replace others and votes, and
+ * the end of it for releases alone. */
 static bool room_for(const struct wal *wal, bool adds)
 {
-    return !adds || writer_room(wal) >= wal->config.segment_bytes + wal->write_bytes_max;
+    uint64_t kept = adds ? wal->config.segment_bytes : wal->write_bytes_max;
+    return writer_room(wal) >= kept + wal->write_bytes_max;
 }
 
 /* ---- batches --------------------------------------------------------------------------------- */
@@ -134,23 +135,23 @@ static bool open_batch(struct wal *wal, uint64_t bytes, uint64_t now_ns)
     return true;
 }
 
-/* Segments that nobody needs, as the records up to here say. The one that is written stays. */
-static uint64_t find_oldest(struct wal *wal, uint64_t oldest)
+/* Does nobody need it, as records up to here say, or, with `due`, as those say that are due? */
+static bool is_spent(const struct wal *wal, uint64_t segment, bool due)
 {
-    for (; oldest < wal->segment; oldest++) {
-        const uint64_t *highest = wal_highest(wal, oldest);
-        for (uint32_t slot = 0; slot < wal->groups_here; slot++)
-            if (highest[slot] > wal->group[slot].released || wal->group[slot].release_due)
-                return oldest;
-    }
-    return oldest;
+    const uint64_t *highest = &wal->highest[segment % wal->config.segments * WAL_GROUPS_MAX];
+    for (uint32_t slot = 0; slot < wal->groups_here; slot++)
+        if (highest[slot] > wal->group[slot].released || (wal->group[slot].release_due && !due))
+            return false;
+    return true;
 }
 
 static void begin_batch(struct wal *wal)
 {
     struct wal_batch *batch = batch_at(wal, wal->tail);
     batch->number = wal->number++;
-    batch->oldest = wal->oldest = find_oldest(wal, wal->oldest);
+    while (wal->oldest < wal->segment && is_spent(wal, wal->oldest, false))
+        wal->oldest++;
+    batch->oldest = wal->oldest;
     struct format_head *head = (void *)batch->bytes;
     *head = (struct format_head){
         .flags = batch->opens ? FORMAT_OPENS : 0,
@@ -311,8 +312,11 @@ static uint32_t submit(struct storage *storage, const struct storage_write *writ
     return taken;
 }
 
+/* Where room is scarce, it is spent on releases that make some. */
 static void put_releases(struct wal *wal, uint64_t now_ns)
 {
+    if (!room_for(wal, true) && !(wal->oldest < wal->segment && is_spent(wal, wal->oldest, true)))
+        return;
     wal->any_release_due = false;
     for (uint32_t slot = 0; slot < wal->groups_here; slot++) {
         if (wal->group[slot].release_due && make_room(wal, 0, now_ns))

@@ -16,6 +16,8 @@
 /* EX_SOFTWARE: an acknowledged write was lost, came twice or out of order, or replicas disagree. */
 int cmd_load(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+/* EX_IOERR: a write failed. */
+int cmd_log(int argc, char **argv);
 
 /* EX_SOFTWARE: a good signature was found bad. */
 int cmd_ed25519(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct {
     {"load", cmd_load},
     {"demo", cmd_demo},
     {"ed25519", cmd_ed25519},
+    {"log", cmd_log},
 };
 
 static void print_version(FILE *stream, struct argp_state *state)
@@ -46,7 +47,7 @@ static error_t main_option(int key, char *text, struct argp_state *state)
         state->next = state->argc;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which command? load, demo or ed25519");
+        argp_error(state, "which command? load, demo, ed25519 or log");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -61,7 +62,8 @@ int main(int argc, char **argv)
         .doc = "Measures consensus clusters and what they rest on.\vCommands:\n"
                "  load     load a cluster, embedded or running, and report\n"
                "  demo     show a cluster surviving the death of its leader\n"
-               "  ed25519  measure signatures in batches, or judge those of a file\n\n"
+               "  ed25519  measure signatures in batches, or judge those of a file\n"
+               "  log      measure the write-ahead log on a disk\n\n"
                "quorate-bench COMMAND --help says more.",
     };
     int which = -1;

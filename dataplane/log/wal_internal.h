@@ -102,7 +102,7 @@ static inline uint64_t *wal_highest(struct wal *wal, uint64_t segment)
 extern const struct storage_calls writer_calls;
 /* Bytes that can still be written, whole segments included. */
 uint64_t writer_room(const struct wal *wal);
-/* Entries [first, last] went into `segment`; what older segments hold from `first` on is replaced. */
+/* Entries [first, last] went into `segment`; what older ones hold from `first` on is replaced. */
 void writer_note_entries(struct wal *wal, uint32_t slot, uint64_t segment, uint64_t first,
                          uint64_t last);
 /* Waits until nothing is in flight. */
@@ -110,8 +110,8 @@ void writer_settle(struct wal *wal);
 
 /* ---- recover.c ------------------------------------------------------------------------------- */
 
-/* Reads the log that `wal->super` describes, and sets the writer behind its end. `*damaged` gets the
- * bits of groups that have lost something, `*first` the number that comes next. */
+/* Reads the log that `wal->super` describes, and sets the writer behind its end. `*damaged` gets
+ * the bits of groups that have lost something, `*first` the number that comes next. */
 enum wal_refusal recover_read(struct wal *wal, uint64_t *damaged, uint64_t *first);
 void recover_free(struct wal *wal);
 /* False: nothing is known of the group. */

@@ -203,7 +203,7 @@ TEST_F(Wal, IsFullBeforeItHasNoRoomAndRecoversWhenItIsMade)
     uint16_t group;
     ASSERT_TRUE(wal_pinned_by(storage_, &group));
     EXPECT_EQ(group, 0u);
-    /* A release that frees nothing, again and again, may not use up what is kept for one that does. */
+    /* Releases that free nothing may not use up what is kept for one that does. */
     for (uint64_t i = 1; i <= 3; i++) {
         storage_release(storage_, 0, i, 1);
         poll();

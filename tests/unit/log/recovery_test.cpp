@@ -306,7 +306,7 @@ TEST_F(WalRecovery, DamageIsForgivenOnceAllItsGroupsAreMatched)
     model_ = found.model;
     log *fresh = make_log(0);
     std::swap(fresh, logs_[0]);
-    free(fresh);
+    free_log(fresh);
     for (auto &entry : model_[0].entries)
         log_append(logs_[0], entry.first, 8);
     store(0, 3, 3, 4, 100);
@@ -523,7 +523,7 @@ class WalWalk : public WalRecovery
     void begin_life()
     {
         for (uint16_t group = 0; group < 2; group++) {
-            free(logs_[group]);
+            free_log(logs_[group]);
             logs_[group] = make_log(group, model_[group].released + 1);
             for (auto &entry : model_[group].entries) {
                 wire_entry *room = log_append(logs_[group], entry.first, entry.second.second);

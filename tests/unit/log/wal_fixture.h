@@ -20,6 +20,7 @@ extern "C" {
 #include "numa/base/random.h"
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 }
 
 struct Disk {
@@ -184,7 +185,7 @@ class WalFixture : public ::testing::Test
         if (storage_ != nullptr)
             wal_close(storage_);
         for (log *log : logs_)
-            free(log);
+            free_log(log);
         free(memory_);
     }
 
@@ -231,7 +232,19 @@ class WalFixture : public ::testing::Test
         config.bytes = 1u << 24;
         config.entries_max = 1u << 16;
         config.first_index = first_index;
-        return log_init(aligned_alloc(64, (log_footprint(&config) + 63) / 64 * 64), &config);
+        void *memory = mmap(nullptr, log_footprint(&config), PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        return memory == MAP_FAILED ? nullptr : log_init(memory, &config);
+    }
+
+    /* All are of the same size. */
+    static void free_log(log *log)
+    {
+        log_config config = {};
+        config.bytes = 1u << 24;
+        config.entries_max = 1u << 16;
+        config.first_index = 1;
+        munmap(log, log_footprint(&config));
     }
 
     static uint8_t body_byte(uint64_t index, uint64_t term)

@@ -35,6 +35,7 @@
 #define FORMAT_SUPER_MAGIC   0x31535751u /* "QWS1" */
 #define FORMAT_VERSION       1u
 #define FORMAT_OPENS         1u /* flag: the first write of its segment */
+#define FORMAT_GAPS_MAX      8u
 /* Numbers that a restart leaves out: more than can be in flight. */
 #define FORMAT_LEAP 16u
 
@@ -77,6 +78,12 @@ struct format_record {
 };
 static_assert(sizeof(struct format_record) == FORMAT_RECORD_BYTES, "as on disk");
 
+/* Between these two writes some are missing or damaged. 0, 0: no gap. */
+struct format_gap {
+    uint64_t from;
+    uint64_t to;
+};
+
 struct format_super {
     uint32_t magic;
     uint32_t version;
@@ -91,9 +98,9 @@ struct format_super {
     uint64_t boots;
     uint64_t after;
     uint64_t first;
-    uint64_t damaged;  /* bit group / lanes: does not vote until its log was matched */
-    uint64_t forgiven; /* damage between writes up to this one has been dealt with */
-    uint8_t zero[416];
+    uint64_t damaged; /* bit group / lanes: does not vote until its log was matched */
+    struct format_gap gap[FORMAT_GAPS_MAX]; /* they count in `damaged` already */
+    uint8_t zero[296];
     uint32_t spare;
     uint32_t crc;
 };

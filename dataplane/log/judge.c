@@ -150,7 +150,7 @@ static bool segment_shows_loss(struct wal_recovery *mine, uint64_t segment, uint
 
 bool judge_lost(struct wal_recovery *mine, uint64_t segment, uint64_t offset)
 {
-    if (mine->last < mine->wal->super.after || segment_shows_loss(mine, segment, offset))
+    if (segment_shows_loss(mine, segment, offset))
         return true;
     /* The next one may have lost its first write. */
     if (judge_has_next(mine, segment) && segment_shows_loss(mine, segment + 1, 0))

@@ -86,8 +86,6 @@ static bool take_write(struct wal_recovery *mine, uint64_t offset, const struct 
     follow(mine, head->segment, offset, head);
     mine->expected = mine->last == mine->wal->super.after ? mine->wal->super.first : mine->last + 1;
     format_open(data, head);
-    if (head->flags & FORMAT_OPENS)
-        memset(wal_highest(mine->wal, head->segment), 0, WAL_GROUPS_MAX * sizeof(uint64_t));
     uint32_t at = FORMAT_HEAD_BYTES, records = 0;
     struct format_record record;
     const uint8_t *entries;
@@ -108,13 +106,14 @@ static bool follows(const struct wal_recovery *mine, const struct format_head *h
     return mine->any || (head->previous == mine->last && head->chain == mine->chain);
 }
 
-/* The next write of the log: behind the last one, or at the beginning of the next segment. */
+/* The next write of the log: behind the last one, or at the beginning of the next segment. The
+ * first one of all has its place. */
 static bool next_write(struct wal_recovery *mine, uint64_t *segment, uint64_t *offset,
                        struct format_head *head)
 {
     if (judge_write(mine, *segment, *offset, head) == WRITE_WHOLE && follows(mine, head))
         return true;
-    if (judge_start(mine, *segment + 1) == NULL ||
+    if (mine->any || judge_start(mine, *segment + 1) == NULL ||
         judge_write(mine, *segment + 1, 0, head) != WRITE_WHOLE || !follows(mine, head))
         return false;
     ++*segment;
@@ -142,16 +141,39 @@ static bool find_next(struct wal_recovery *mine, uint64_t newest, uint64_t *segm
     return false;
 }
 
+/* A gap that an earlier start has counted, and that still is the same, is not counted again. */
+static bool is_known(struct wal_recovery *mine, uint64_t from, uint64_t to)
+{
+    bool known = false;
+    for (uint32_t i = 0; i < FORMAT_GAPS_MAX; i++) {
+        const struct format_gap *gap = &mine->wal->super.gap[i];
+        known |= gap->from == from && gap->to == to;
+    }
+    if (mine->gap_count < FORMAT_GAPS_MAX)
+        mine->gap[mine->gap_count++] = (struct format_gap){.from = from, .to = to};
+    return known;
+}
+
+/* It says that it comes next, but of a predecessor that was another one. Numbers are never used
+ * again, so no crash leaves that. */
+static bool breaks_chain(const struct wal_recovery *mine, enum judge_verdict verdict,
+                         const struct format_head *head)
+{
+    return verdict == WRITE_WHOLE && !mine->any && head->previous == mine->last &&
+           head->chain != mine->chain;
+}
+
 /* Nothing follows at this place. True: the log goes on elsewhere nevertheless. */
 static bool pass_damage(struct wal_recovery *mine, uint64_t newest, uint64_t *segment,
                         uint64_t *offset, struct format_head *head)
 {
     struct format_head here, there = {0};
-    enum judge_verdict verdict = judge_write(mine, *segment, *offset, &here);
+    enum judge_verdict verdict = judge_write(mine, *segment, *offset, &here), next = WRITE_ABSENT;
     /* A whole write that does not follow on is one whose predecessor is missing. */
-    bool damaged = verdict == WRITE_DAMAGED;
+    bool damaged = verdict == WRITE_DAMAGED || breaks_chain(mine, verdict, &here);
     if (judge_has_next(mine, *segment))
-        damaged |= judge_write(mine, *segment + 1, 0, &there) == WRITE_DAMAGED;
+        next = judge_write(mine, *segment + 1, 0, &there);
+    damaged |= next == WRITE_DAMAGED || breaks_chain(mine, next, &there);
     if (!damaged && !judge_lost(mine, *segment, *offset))
         return false;
     uint64_t groups = verdict == WRITE_DAMAGED && here.sectors != 0 && follows(mine, &here)
@@ -167,7 +189,7 @@ static bool pass_damage(struct wal_recovery *mine, uint64_t newest, uint64_t *se
     }
     if (head->previous != number)
         groups = ALL_GROUPS;
-    if (head->previous > mine->wal->super.forgiven)
+    if (!is_known(mine, mine->last, head->number))
         mine->damaged |= groups;
     return true;
 }
@@ -207,7 +229,8 @@ static uint64_t find_oldest(struct wal_recovery *mine, uint64_t newest)
     uint64_t segment = newest - min_u64(newest, WAL_IN_FLIGHT_MAX);
     while (segment < newest && judge_start(mine, segment) == NULL)
         segment++;
-    uint64_t oldest = segment, offset = 0;
+    /* Older than need be, if nothing better is found: then more is looked at, not less. */
+    uint64_t oldest = judge_start(mine, segment)->head.oldest, offset = 0;
     struct format_head head;
     mine->any = true;
     mine->expected = 1;
@@ -278,6 +301,7 @@ enum wal_refusal recover_read(struct wal *wal, uint64_t *damaged, uint64_t *firs
     uint64_t all =
         wal->groups_here == WAL_GROUPS_MAX ? ALL_GROUPS : (UINT64_C(1) << wal->groups_here) - 1;
     *damaged = mine->damaged & all;
+    memcpy(wal->super.gap, mine->gap, sizeof mine->gap);
     *first = max_u64(max_u64(mine->highest, mine->last), wal->super.first) + FORMAT_LEAP;
     return mine->refusal;
 }

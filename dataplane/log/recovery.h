@@ -37,6 +37,8 @@ struct wal_recovery {
     uint32_t chain;
     bool any; /* what follows need not follow on */
     uint64_t damaged;
+    uint32_t gap_count;
+    struct format_gap gap[FORMAT_GAPS_MAX]; /* what stands behind them can be read */
     struct recovered_group group[WAL_GROUPS_MAX];
 };
 

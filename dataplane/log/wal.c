@@ -254,7 +254,6 @@ static enum wal_refusal open_log(struct wal *wal)
     if (!write_super(wal, wal->batch[0].bytes))
         return WAL_REFUSED_WRITE;
     atomic_store_explicit(&wal->room_bytes, writer_room(wal), memory_order_relaxed);
-    atomic_store_explicit(&wal->last_number, wal->previous, memory_order_relaxed);
     return WAL_OPENED;
 }
 
@@ -320,8 +319,6 @@ bool wal_matched(struct storage *storage, uint16_t group)
     if ((wal->super.damaged & bit) == 0)
         return true;
     wal->super.damaged &= ~bit;
-    if (wal->super.damaged == 0)
-        wal->super.forgiven = atomic_load_explicit(&wal->last_number, memory_order_relaxed);
     bool written = rewrite_super(wal);
     if (!written)
         wal->super.damaged |= bit;

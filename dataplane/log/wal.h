@@ -86,8 +86,8 @@ void wal_recovered(struct storage *);
 /* Writes the cluster's id into a log that bears none. False: it bears another, or can not be
  * written. */
 bool wal_bind(struct storage *, uint64_t cluster);
-/* The log of a damaged group was matched with a leader's: it may vote from now on. The mark of the
- * last one goes with the damage itself forgiven. False: could not be written. */
+/* The log of a damaged group was matched with a leader's: it may vote from now on. False: could not
+ * be written. */
 bool wal_matched(struct storage *, uint16_t group);
 
 /* The group whose entries keep the oldest segment; false: none does. */

@@ -50,8 +50,10 @@ struct wal {
     uint64_t write_bytes_max;
     uint32_t groups_here;
     struct wal_group group[WAL_GROUPS_MAX];
-    bool made;         /* by this start */
-    uint64_t *highest; /* [segment][group]: highest entry that the segment holds; 0: none */
+    bool made; /* by this start */
+    /* [segment][group]: highest entry that the segment holds. Of one that is free: none that is not
+     * released. */
+    uint64_t *highest;
 
     /* Batches [head, tail) are in flight, `tail` is the open one. */
     struct wal_batch batch[WAL_IN_FLIGHT_MAX + 1];
@@ -77,7 +79,6 @@ struct wal {
     CACHE_ALIGNED _Atomic uint64_t stored; /* windows, for any thread */
     _Atomic uint64_t since_ns;
     _Atomic uint64_t room_bytes;
-    _Atomic uint64_t last_number;
     _Atomic int error;
     _Atomic uint64_t writes;
     _Atomic uint64_t write_bytes;

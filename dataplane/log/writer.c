@@ -113,7 +113,6 @@ static bool open_batch(struct wal *wal, uint64_t bytes, uint64_t now_ns)
         wal->offset = 0;
         wal->opening = true;
         left = wal->config.segment_bytes;
-        memset(wal_highest(wal, wal->segment), 0, WAL_GROUPS_MAX * sizeof(uint64_t));
     }
     struct wal_batch *batch = batch_at(wal, wal->tail);
     *batch = (struct wal_batch){
@@ -174,7 +173,6 @@ static void begin_batch(struct wal *wal)
     wal->opening = false;
     wal->is_open = false;
     uint32_t slot = (uint32_t)(wal->tail++ % (wal->config.in_flight + 1));
-    set(&wal->last_number, batch->number);
     set(&wal->room_bytes, writer_room(wal));
     wal->config.file->calls->begin(wal->config.file, slot, place, batch->bytes,
                                    (uint32_t)batch->write_bytes);

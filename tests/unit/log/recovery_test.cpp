@@ -237,24 +237,124 @@ TEST_F(WalRecovery, ADamagedWriteWithAHeadConcernsItsGroupsAlone)
     EXPECT_TRUE(found.damaged[1]);
 }
 
+/* Of logs of any length, since where a segment ends matters. */
 TEST_F(WalRecovery, AnyLostWriteButTheLastIsNoticed)
 {
+    open();
+    Disk empty = disk_;
     fill();
-    Disk clean = disk_;
-    for (size_t i = 0; i < clean.written.size(); i++) {
-        Disk copy = clean;
-        memset(&copy.bytes[clean.written[i].offset], 0, clean.written[i].bytes.size());
-        Found found;
-        ASSERT_EQ(start_on(copy, &found), WAL_OPENED);
-        EXPECT_EQ(found.any_damaged(), i + 1 < clean.written.size()) << i;
-    }
+    for (size_t length = 1; length <= disk_.written.size(); length++)
+        for (size_t lost = 0; lost < length; lost++) {
+            Disk copy = empty;
+            for (size_t i = 0; i < length; i++)
+                if (i != lost)
+                    copy.place(disk_.written[i],
+                               std::vector<bool>(disk_.written[i].bytes.size() / 512, true));
+            Found found;
+            ASSERT_EQ(start_on(copy, &found), WAL_OPENED);
+            /* Two that were out together: the second may be there without the first. */
+            format_head last, gone;
+            ASSERT_TRUE(format_head_get(&last, disk_.written[length - 1].bytes.data(), 1 << 20));
+            ASSERT_TRUE(format_head_get(&gone, disk_.written[lost].bytes.data(), 1 << 20));
+            EXPECT_EQ(found.any_damaged(), last.complete >= gone.number)
+                << lost << " of " << length;
+        }
     /* A later start has seen the last one. */
-    Disk copy = clean;
+    Disk copy = disk_;
     Found found;
     ASSERT_EQ(start_on(copy, &found), WAL_OPENED);
-    memset(&copy.bytes[clean.written.back().offset], 0, clean.written.back().bytes.size());
+    EXPECT_FALSE(found.any_damaged());
+    memset(&copy.bytes[disk_.written.back().offset], 0, disk_.written.back().bytes.size());
     ASSERT_EQ(start_on(copy, &found), WAL_OPENED);
     EXPECT_TRUE(found.damaged[0] && found.damaged[1]);
+}
+
+/* No head is left that could say what had been complete: numbers that are too far ahead do. */
+TEST_F(WalRecovery, ALostWriteIsNoticedWithoutHeads)
+{
+    fill();
+    for (size_t lost = 0; lost + 3 < disk_.written.size(); lost++) {
+        Disk copy = disk_;
+        for (size_t i = lost; i < disk_.written.size(); i++)
+            memset(&copy.bytes[disk_.written[i].offset], 0,
+                   i == lost ? disk_.written[i].bytes.size() : 512);
+        Found found;
+        ASSERT_EQ(start_on(copy, &found), WAL_OPENED);
+        EXPECT_TRUE(found.damaged[0] && found.damaged[1]) << lost;
+    }
+}
+
+/* Another write with the number, the place and the checksums of the right one. */
+TEST_F(WalRecovery, AWriteThatWasReplacedBreaksTheChain)
+{
+    fill();
+    for (size_t i = 0; i + 1 < disk_.written.size(); i++) {
+        Disk copy = disk_;
+        Disk::Flying forged = disk_.written[i];
+        std::vector<bool> all(forged.bytes.size() / 512, true);
+        format_head head;
+        ASSERT_TRUE(format_head_get(&head, forged.bytes.data(), forged.bytes.size()));
+        format_open(forged.bytes.data(), &head);
+        auto *record = reinterpret_cast<format_record *>(&forged.bytes[FORMAT_HEAD_BYTES]);
+        record->vote ^= 1;
+        format_seal(forged.bytes.data(), kNonce, forged.offset / 512);
+        copy.place(forged, all);
+        Found found;
+        ASSERT_EQ(start_on(copy, &found), WAL_OPENED);
+        EXPECT_TRUE(found.any_damaged()) << i;
+    }
+}
+
+TEST_F(WalRecovery, MoreThanOneWriteDamagedConcernsAllGroups)
+{
+    fill();
+    Disk copy = disk_;
+    copy.bytes[copy.written[2].offset + 512 + 9] ^= 1; /* of group 0, its head is well */
+    memset(&copy.bytes[copy.written[3].offset], 0, copy.written[3].bytes.size());
+    Found found;
+    ASSERT_EQ(start_on(copy, &found), WAL_OPENED);
+    EXPECT_TRUE(found.damaged[0] && found.damaged[1]);
+}
+
+/* A group that has been idle since: what it has in older segments is not forgotten over damage to the
+ * write that opens a newer one. */
+TEST_F(WalRecovery, DamageToANewerSegmentKeepsTheOlder)
+{
+    open();
+    store(1, 1, 3, 1, 50);
+    for (uint64_t i = 1; i <= 26; i++) {
+        store(0, i, 1, 1, 600);
+        if (disk_.written.back().offset % config_.segment_bytes != FORMAT_SUPER_BYTES)
+            continue; /* opens no segment */
+        Disk copy = disk_;
+        copy.bytes[disk_.written.back().offset + 512 + 9] ^= 1;
+        Found found;
+        ASSERT_EQ(start_on(copy, &found), WAL_OPENED);
+        EXPECT_TRUE(found.damaged[0]);
+        EXPECT_TRUE(found.model[1] == model_[1]);
+        store(0, ++i, 1, 1, 600);
+        copy.bytes = disk_.bytes;
+        copy.bytes[disk_.written[disk_.written.size() - 2].offset + 512 + 9] ^= 1;
+        ASSERT_EQ(start_on(copy, &found), WAL_OPENED);
+        EXPECT_TRUE(found.damaged[0]);
+        EXPECT_TRUE(found.model[1] == model_[1]);
+    }
+}
+
+TEST_F(WalRecovery, TheNewerSuperblockCounts)
+{
+    fill();
+    for (uint64_t newer = 0; newer < 2; newer++) {
+        Disk copy = disk_;
+        format_super super;
+        ASSERT_TRUE(format_super_get(&super, copy.bytes.data()));
+        super.edition++;
+        super.boots = 41;
+        format_super_put(&super, &copy.bytes[newer * 4096]);
+        Found found;
+        ASSERT_EQ(start_on(copy, &found), WAL_OPENED);
+        EXPECT_EQ(found.boots, 42u);
+    }
 }
 
 TEST_F(WalRecovery, AWriteAtAWrongPlaceIsNoticed)
@@ -290,7 +390,7 @@ TEST_F(WalRecovery, AWholeSegmentLostIsNoticed)
     }
 }
 
-TEST_F(WalRecovery, DamageIsForgivenOnceAllItsGroupsAreMatched)
+TEST_F(WalRecovery, DamageIsForgottenOnceItsGroupsAreMatched)
 {
     fill();
     disk_.bytes[disk_.written[2].offset + 512 + 9] ^= 1;
@@ -319,11 +419,16 @@ TEST_F(WalRecovery, DamageIsForgivenOnceAllItsGroupsAreMatched)
         EXPECT_FALSE(later.any_damaged());
         EXPECT_TRUE(later.model == model_);
     }
-    /* What is damaged later is not forgiven. */
+    /* A gap that grows is another one. */
+    Disk wider = disk_;
+    wider.bytes[wider.written[3].offset + 512 + 9] ^= 1;
+    ASSERT_EQ(start_on(wider, &found), WAL_OPENED);
+    EXPECT_TRUE(found.damaged[1]);
+    /* So is what is damaged later. */
     store(0, 6, 1, 4, 100);
     store(1, 7, 1, 4, 100);
     store(1, 8, 1, 4, 100);
-    disk_.bytes[disk_.written[disk_.written.size() - 2].offset + 9] ^= 1;
+    disk_.bytes[disk_.written[disk_.written.size() - 3].offset + 9] ^= 1;
     Disk copy = disk_;
     ASSERT_EQ(start_on(copy, &found), WAL_OPENED);
     EXPECT_TRUE(found.any_damaged());

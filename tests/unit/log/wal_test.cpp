@@ -275,6 +275,28 @@ TEST_F(Wal, ASegmentIsNotUsedAgainBeforeTheReleaseIsDurable)
     EXPECT_TRUE(again());
 }
 
+/* What a write says about the oldest segment rests on records in it or before it. */
+TEST_F(Wal, ASegmentIsNotGivenUpBeforeTheReleaseIsWritten)
+{
+    open();
+    for (uint64_t i = 1; i <= 14; i++)
+        store(0, i, 1, 1, 1000);
+    disk_.hold = true;
+    ASSERT_TRUE(put(0, 15, 3, 1, 900)); /* a full batch, begun by the next submission */
+    storage_release(storage_, 0, 14, 1);
+    (void)put(0, 18, 3, 1, 900);
+    ASSERT_EQ(disk_.flying.size(), 1u);
+    format_head head;
+    ASSERT_TRUE(format_head_get(&head, disk_.flying[0].bytes.data(), 4096));
+    EXPECT_EQ(head.oldest, 0u);
+    disk_.finish(0);
+    poll();
+    disk_.hold = false;
+    poll();
+    ASSERT_TRUE(format_head_get(&head, disk_.written.back().bytes.data(), 4096));
+    EXPECT_GT(head.oldest, 0u);
+}
+
 /* ---- failures and ages ----------------------------------------------------------------------- */
 
 TEST_F(Wal, AFailedWriteIsTheEnd)

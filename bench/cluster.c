@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOG_WINDOWS       4u /* windows of commands that the log holds at least */
 #define LOG_BYTES_MAX     (UINT64_C(1) << 30)
@@ -51,6 +52,7 @@ static void configure(struct node_config *config, const struct load_options *opt
     config->election_timeout_ns = options->election_timeout_ns;
     config->election_timeout_max_ns = 2 * options->election_timeout_ns;
     config->resp = with_edge;
+    config->data = options->durable ? options->data : NULL;
     fit_memory(config, options);
 }
 
@@ -169,6 +171,16 @@ static void open_carrier(struct cluster *cluster, uint16_t groups)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* Of logs that are made now, to remove them when all is over; others' stay. */
+static void keep_paths(struct cluster *cluster, const struct node_config *config)
+{
+    for (uint32_t lane = 0; config->data != NULL && lane < config->lane_count; lane++) {
+        char *path = cluster->log_path[cluster->log_count];
+        if (node_log_path(config, lane, path, CLUSTER_PATH_MAX) && access(path, F_OK) != 0)
+            cluster->log_count++;
+    }
+}
+
 static bool add_nodes(struct cluster *cluster, const struct load_options *options, bool with_edges,
                       const struct signers *signers, char error[CARRIER_ERROR_MAX])
 {
@@ -177,6 +189,7 @@ static bool add_nodes(struct cluster *cluster, const struct load_options *option
         configure(&config, options, i, with_edges);
         if (signers != NULL)
             ask_for_signatures(&config, options, signers);
+        keep_paths(cluster, &config);
         cluster->node[i] = host_node_add(cluster->host, &config, error);
         if (cluster->node[i] == NULL)
             return false;
@@ -237,6 +250,8 @@ void cluster_stop(struct cluster *cluster)
         return;
     host_stop(cluster->host);
     cluster->host = NULL;
+    while (cluster->log_count > 0)
+        (void)unlink(cluster->log_path[--cluster->log_count]);
     (void)pthread_mutex_destroy(&cluster->usage_lock);
 }
 

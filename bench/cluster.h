@@ -24,6 +24,7 @@
 #define CLUSTER_PLACEMENT_MAX 4096u
 #define CLUSTER_SLICE_NS      UINT64_C(1000000)
 #define CLUSTER_NOBODY        UINT32_MAX
+#define CLUSTER_PATH_MAX      512u
 
 struct cluster {
     struct carrier carrier; /* first: the carrier's calls find the cluster by it */
@@ -36,6 +37,8 @@ struct cluster {
     pthread_mutex_t usage_lock; /* usage on the client core against kill on the main thread */
     bool alive[OPTIONS_REPLICAS_MAX];
     uint64_t dead_cycles[ROOM_COUNT]; /* of killed nodes, up to their end */
+    uint32_t log_count;
+    char log_path[OPTIONS_REPLICAS_MAX * WIRE_LANES_MAX][CLUSTER_PATH_MAX];
 };
 
 /* with_edges: each node listens for RESP on loopback. signers: only they may ask; NULL:

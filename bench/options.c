@@ -57,8 +57,10 @@ static const struct argp_option load_table[] = {
     {"heartbeat", KEY_HEARTBEAT, "DURATION", 0, "With its unit (20ms)", 1},
     {"election-timeout", KEY_ELECTION_TIMEOUT, "DURATION", 0,
      "Lower bound, with its unit; the upper one is twice this (100ms)", 1},
-    {"durability", KEY_DURABILITY, "KIND", 0, "volatile", 1},
-    {"data", KEY_DATA, "DIR", 0, "Where the disk is calibrated ($TMPDIR or /tmp)", 1},
+    {"durability", KEY_DURABILITY, "KIND", 0,
+     "volatile; or fsync: every replica keeps a log in --data", 1},
+    {"data", KEY_DATA, "DIR", 0,
+     "For logs, removed afterwards; and where the disk is calibrated ($TMPDIR or /tmp)", 1},
     {"workload", KEY_WORKLOAD, "KIND", 0,
      "set; or append: every acknowledged write is looked for afterwards, through each live node, "
      "--rate is 50000 unless given",
@@ -123,6 +125,8 @@ static void check_target(struct argp_state *state, const struct load_parse *pars
 static void check_load(struct argp_state *state, struct load_parse *parse)
 {
     struct load_options *options = parse->options;
+    if (options->durable && options->data == NULL)
+        argp_error(state, "--durability fsync wants --data, a folder on the disk to be measured");
     if (options->target != NULL)
         check_target(state, parse);
     if (!parse->clients_given && options->clients < options->groups)
@@ -155,7 +159,6 @@ static void check_load(struct argp_state *state, struct load_parse *parse)
 /* What only an embedded cluster has a use for. */
 static error_t embedded_option(int key, char *text, struct argp_state *state)
 {
-    static const char *const absent_durability[] = {"fsync", NULL};
     struct load_parse *parse = state->input;
     struct load_options *options = parse->options;
     switch (key) {
@@ -182,7 +185,7 @@ static error_t embedded_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_DURABILITY:
         parse->embedded = "durability";
-        option_only_choice(state, "durability", text, "volatile", absent_durability);
+        options->durable = option_one_of_two(state, "durability", text, "volatile", "fsync");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

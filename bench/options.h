@@ -43,9 +43,10 @@ struct load_options {
     enum workload workload;
     bool leader_kill;
     bool clients_sign;
+    bool durable; /* write-ahead logs, in `data` */
     bool json;
     const char *target;  /* addresses, checked; NULL: an embedded cluster */
-    const char *data;    /* directory of the disk calibration; NULL: the default */
+    const char *data;    /* directory of the logs and the disk calibration; NULL: the default */
     const char *history; /* file to write; NULL: none */
 };
 

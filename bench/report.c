@@ -107,7 +107,7 @@ static json_t *setting_json(const struct report *report)
     put_whole(object, "window", options->window);
     put_whole(object, "clients", options->clients);
     put_real(object, "seconds", options->seconds);
-    put_text(object, "durability", ours ? "volatile" : NULL);
+    put_text(object, "durability", !ours ? NULL : options->durable ? "fsync" : "volatile");
     put_text(object, "client_auth", options->clients_sign ? "signature" : "none");
     put_text(object, "client_signing", options->clients_sign ? "in batches" : NULL);
     put_known(object, "cores", ours, report->cores);

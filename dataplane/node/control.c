@@ -154,6 +154,11 @@ bool host_bootstrap(struct host *host, struct node *const *nodes, uint32_t count
         ENSURE(self); /* ids and incarnations are the nodes' own */
         nodes[i]->view = nodes[i]->boot_view = view;
         nodes[i]->cluster_shown = cluster;
+        if (!node_storage_bind(nodes[i], cluster)) {
+            (void)snprintf(error, HOST_ERROR_MAX, "node %u can not write its log",
+                           (unsigned)ids[i]);
+            return false;
+        }
         node_publish(nodes[i]);
     }
     return true;

@@ -76,6 +76,7 @@ struct node_config {
     uint64_t election_timeout_ns;
     uint64_t election_timeout_max_ns;
     uint64_t log_bytes;
+    const char *data; /* folder of its write-ahead logs; NULL: durability volatile */
     struct state_config state;
     bool lease_reads;
     struct node_clients clients;
@@ -131,6 +132,8 @@ uint64_t host_server_cpu_ns(const struct host *);
 /* What was agreed with the port's driver, in one line for people; at least 512 bytes. */
 void node_port_line(const struct node *, char *line);
 uint16_t node_resp_port(const struct node *); /* 0: no edge */
+/* Where a lane's write-ahead log lies. False: the name is too long. */
+bool node_log_path(const struct node_config *config, uint32_t lane, char *path, size_t bytes);
 uint16_t node_id(const struct node *);
 uint64_t node_incarnation(const struct node *);
 bool node_alive(const struct node *);

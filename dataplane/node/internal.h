@@ -55,6 +55,7 @@ struct node_lane {
     struct lane *lane;
     struct duct *duct;
     struct storage *storage;
+    struct wal_file *file; /* under it; NULL: volatile */
     struct region region;
 };
 
@@ -122,6 +123,14 @@ void node_publish(struct node *);
 bool node_bind(struct node *, uint64_t cluster, const uint16_t *ids, const uint64_t *incarnations,
                uint32_t count, struct view *view);
 void node_control(struct node *);
+
+/* A lane's storage, as the configuration asks for it. Footprint 0: sizes are not acceptable. */
+size_t node_storage_footprint(const struct node *, uint32_t lane);
+struct storage *node_storage_open(struct node *, uint32_t lane, void *memory, char *error);
+void node_storage_close(struct node *, uint32_t lane);
+/* The cluster's id into its logs. False: they can not be written. */
+bool node_storage_bind(struct node *, uint64_t cluster);
+
 /* admin.c */
 bool node_answer(void *node, enum edge_question question, const char *argument, char *text,
                  uint32_t capacity);

@@ -85,7 +85,7 @@ static bool make_lane(struct node *node, uint32_t i, char *error)
     struct lane_config config;
     uint32_t payload = port_payload_max(port_queue_of(node->port, i));
     size_t duct_bytes = round_up(duct_footprint(DUCT_FRAMES, payload), CACHE_LINE_BYTES);
-    size_t storage_bytes = round_up(storage_volatile_footprint(), CACHE_LINE_BYTES);
+    size_t storage_bytes = node_storage_footprint(node, i);
     struct lane_clients clients;
     if (!node_verify_furnish(node, planned(node, i)->memory_node, &clients, error))
         return false;
@@ -93,7 +93,12 @@ static bool make_lane(struct node *node, uint32_t i, char *error)
     config = lane_config_of(node, i);
     config.clients = clients;
     size_t steady, lane_bytes = lane_footprint(&config, &steady);
+    lane->storage = NULL;
     ENSURE(lane_bytes != 0); /* node_config_check and node_mtu_check have been asked */
+    if (storage_bytes == 0) {
+        (void)snprintf(error, HOST_ERROR_MAX, "lane %u: no storage of this size", i);
+        return false;
+    }
     if (!reserve(node, &lane->region, duct_bytes + storage_bytes + lane_bytes,
                  planned(node, i)->memory_node, error))
         return false;
@@ -104,7 +109,9 @@ static bool make_lane(struct node *node, uint32_t i, char *error)
         return false;
     }
     lane->duct = duct_init(memory, DUCT_FRAMES, payload);
-    lane->storage = storage_volatile_init(memory + duct_bytes);
+    lane->storage = node_storage_open(node, i, memory + duct_bytes, error);
+    if (lane->storage == NULL)
+        return false;
     config = lane_config_of(node, i);
     config.clients = clients;
     lane->lane = lane_init(memory + duct_bytes + storage_bytes, &config);
@@ -217,6 +224,7 @@ void node_destroy(struct node *node)
         node->port = NULL;
     }
     for (uint32_t i = 0; i < node->config.lane_count; i++) {
+        node_storage_close(node, i);
         memory_release(node->lane[i].region.memory, node->lane[i].region.bytes);
         node->lane[i] = (struct node_lane){0};
     }

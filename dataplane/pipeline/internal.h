@@ -196,6 +196,7 @@ struct pending_write {
 
 struct order_room {
     uint64_t next_seq;
+    bool storage_full; /* this turn: takes no entries */
     struct pending_write pending[PENDING_WRITES_MAX];
     uint32_t pending_head;
     uint32_t pending_tail;
@@ -337,7 +338,7 @@ bool order_request_in_place(struct lane *, const struct arrival *arrival,
                             const struct wire_request *request, uint8_t *memory);
 void order_fragment(struct lane *, const struct arrival *arrival);
 void order_expire_fragments(struct lane *);
-/* log_fits, but that messages in pieces make room. */
+/* log_fits, but that messages in pieces make room, and that a full storage has none. */
 bool order_log_fits(struct lane *, struct group *, uint32_t count, uint64_t bytes);
 void order_reply_home(struct lane *, const struct arrival *arrival);
 void order_hello(struct lane *, const struct arrival *arrival);

@@ -255,6 +255,7 @@ uint32_t lane_order_poll(struct lane *lane)
 {
     if (!lane->started && lane->look[ROOM_ORDER]->view->cluster != 0)
         (void)lane_start(lane);
+    lane->order.storage_full = storage_full(lane->config.storage);
     uint32_t work =
         lane->started ? take_stored(lane) + take_timers(lane) + order_transfers(lane) : 0;
     work += take_arrivals(lane);

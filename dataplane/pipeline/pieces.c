@@ -21,6 +21,8 @@ void order_expire_fragments(struct lane *lane)
  * up. */
 bool order_log_fits(struct lane *lane, struct group *group, uint32_t count, uint64_t bytes)
 {
+    if (lane->order.storage_full)
+        return false;
     while (!log_fits(group->log, count, bytes)) {
         const bool indexes = log_fits(group->log, count, 0);
         uint8_t *slot = indexes ? log_slot_in_the_way(group->log) : NULL;

@@ -258,6 +258,12 @@ bool storage_failed(const struct storage *disk)
     return disk->failed;
 }
 
+bool storage_full(const struct storage *disk)
+{
+    (void)disk;
+    return false;
+}
+
 const char *storage_durability(const struct storage *disk)
 {
     (void)disk;

@@ -307,10 +307,14 @@ TEST_F(WalRecovery, AWriteThatWasReplacedBreaksTheChain)
 
 TEST_F(WalRecovery, MoreThanOneWriteDamagedConcernsAllGroups)
 {
-    fill();
+    open();
+    store(0, 1, 1, 1, 1000);
+    store(0, 2, 1, 1, 1000);
+    store(1, 0, 0, 2, 0); /* a vote: nothing but damage could tell that it is gone */
+    store(0, 3, 1, 1, 1000);
     Disk copy = disk_;
-    copy.bytes[copy.written[2].offset + 512 + 9] ^= 1; /* of group 0, its head is well */
-    memset(&copy.bytes[copy.written[3].offset], 0, copy.written[3].bytes.size());
+    copy.bytes[copy.written[1].offset + 512 + 9] ^= 1; /* of group 0, its head is well */
+    memset(&copy.bytes[copy.written[2].offset], 0, copy.written[2].bytes.size());
     Found found;
     ASSERT_EQ(start_on(copy, &found), WAL_OPENED);
     EXPECT_TRUE(found.damaged[0] && found.damaged[1]);

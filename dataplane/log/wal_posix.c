@@ -201,11 +201,8 @@ struct wal_file *wal_file_open(const char *path, enum wal_file_kind kind,
         posix->file.name = direct ? "O_DIRECT and RWF_DSYNC" : "fdatasync";
     }
     struct wal_file *file = posix == NULL ? NULL : &posix->file;
-    if (file != NULL && direct && (kind == WAL_FILE_BEST || kind == WAL_FILE_URING)) {
-        struct wal_file *ringed = wal_uring_open(posix);
-        if (ringed != NULL || kind == WAL_FILE_URING)
-            file = ringed;
-    }
+    if (file != NULL && direct && kind == WAL_FILE_URING)
+        file = wal_uring_open(posix);
     if (file != NULL && (direct || kind == WAL_FILE_BEST || kind == WAL_FILE_FDATASYNC))
         return file;
     (void)snprintf(error, WAL_FILE_ERROR_MAX,

@@ -213,7 +213,7 @@ static const struct wal_file_calls thread_calls = {
 
 void wal_thread_config_defaults(struct wal_thread_config *config)
 {
-    *config = (struct wal_thread_config){.spin_ns = 50000, .nap_ns = 10000, .nap_ns_max = 200000};
+    *config = (struct wal_thread_config){.spin_ns = 0, .nap_ns = 10000, .nap_ns_max = 50000};
 }
 
 struct wal_file *wal_thread_open(struct wal_file *inner, const struct wal_thread_config *config)

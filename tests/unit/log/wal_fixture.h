@@ -301,6 +301,20 @@ class WalFixture : public ::testing::Test
         }
     }
 
+    /* Entries of both groups over more than one segment, a changed tail among them; all durable. */
+    void fill()
+    {
+        open();
+        store(0, 1, 2, 1, 100);
+        store(1, 1, 1, 1, 700);
+        store(0, 3, 3, 1, 900);
+        store(1, 2, 1, 2, 10);
+        store(0, 4, 1, 2, 300);
+        store(0, 0, 0, 3, 0);
+        store(1, 3, 4, 3, 1000);
+        store(0, 5, 8, 3, 1000);
+    }
+
     /* What a start on this disk would find. The disk is changed by it, as by any start. */
     static void look(storage *storage, const wal_config &config, Found *found)
     {

@@ -41,6 +41,14 @@ static enum format_sector look(struct wal_recovery *mine, uint64_t segment, uint
     return state;
 }
 
+/* No more segments are live than there are: what says so was not written by a writer, and no loop
+ * over segments may be led on by it. */
+static bool fits_ring(const struct wal_recovery *mine, const struct format_head *head)
+{
+    return head->oldest <= head->segment &&
+           head->segment - head->oldest < mine->wal->config.segments;
+}
+
 bool judge_starts(struct wal_recovery *mine)
 {
     const struct wal_config *config = &mine->wal->config;
@@ -53,7 +61,7 @@ bool judge_starts(struct wal_recovery *mine)
             return judge_refuse(mine, WAL_REFUSED_READ);
         start->is_write = look(mine, i, 0, block, &stamp) == FORMAT_WHOLE && stamp.index == 0 &&
                           format_head_get(&start->head, block, config->segment_bytes) &&
-                          start->head.number == stamp.number &&
+                          start->head.number == stamp.number && fits_ring(mine, &start->head) &&
                           (start->head.flags & FORMAT_OPENS) != 0 &&
                           judge_place(mine, start->head.segment) == i;
         start->segment = start->head.segment;
@@ -115,7 +123,7 @@ enum judge_verdict judge_write(struct wal_recovery *mine, uint64_t segment, uint
         return WRITE_ABSENT;
     struct format_head found;
     if (stamp.index != 0 || !format_head_get(&found, bytes + offset, left) ||
-        found.number != stamp.number || found.segment != segment ||
+        found.number != stamp.number || found.segment != segment || !fits_ring(mine, &found) ||
         ((found.flags & FORMAT_OPENS) != 0) != (offset == 0))
         return WRITE_DAMAGED;
     *head = found;

@@ -127,6 +127,7 @@ static bool find_next(struct wal_recovery *mine, uint64_t newest, uint64_t *segm
 {
     uint64_t at = *offset + FORMAT_BLOCK_BYTES;
     uint64_t from = *segment, last = max_u64(newest, from + judge_has_next(mine, from));
+    last = min_u64(last, from + mine->wal->config.segments);
     for (uint64_t s = from; s <= last && mine->refusal == WAL_OPENED; s++, at = 0) {
         if (s > from + 1 && judge_start(mine, s) == NULL)
             continue;
@@ -239,7 +240,9 @@ static uint64_t find_oldest(struct wal_recovery *mine, uint64_t newest)
         follow(mine, segment, offset, &head);
         offset += (uint64_t)head.sectors * FORMAT_SECTOR_BYTES;
     }
-    return oldest;
+    /* Places that newer ones have taken hold it no more. */
+    uint64_t segments = mine->wal->config.segments;
+    return newest - oldest < segments ? oldest : newest + 1 - segments;
 }
 
 /* ---- the results ----------------------------------------------------------------------------- */

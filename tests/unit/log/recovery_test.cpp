@@ -170,6 +170,34 @@ TEST_F(WalRecovery, AWriteThatWasReplacedBreaksTheChain)
     }
 }
 
+/* Heads with the right checksums and numbers of segments that no ring holds: judged, and at once. */
+TEST_F(WalRecovery, NumbersOfSegmentsThatCanNotBeAreDamage)
+{
+    fill();
+    uint64_t far = UINT64_MAX / 16 * config_.segments; /* the same place */
+    auto forge = [&](size_t which, uint64_t segment, uint64_t oldest) {
+        Disk copy = disk_;
+        Disk::Flying forged = disk_.written[which];
+        format_head head;
+        EXPECT_TRUE(format_head_get(&head, forged.bytes.data(), forged.bytes.size()));
+        format_open(forged.bytes.data(), &head);
+        auto *to = reinterpret_cast<format_head *>(forged.bytes.data());
+        to->segment += segment;
+        to->oldest += oldest;
+        format_seal(forged.bytes.data(), kNonce, forged.offset / 512);
+        copy.place(forged, std::vector<bool>(forged.bytes.size() / 512, true));
+        Found found;
+        EXPECT_EQ(start_on(copy, &found), WAL_OPENED);
+        return found.any_damaged();
+    };
+    for (size_t i = 0; i < disk_.written.size(); i++) {
+        EXPECT_TRUE(forge(i, far, 0)) << i;
+        EXPECT_TRUE(forge(i, far, far)) << i;
+        EXPECT_TRUE(forge(i, 0, far)) << i;
+        EXPECT_TRUE(forge(i, 1, 0)) << i;
+    }
+}
+
 TEST_F(WalRecovery, MoreThanOneWriteDamagedConcernsAllGroups)
 {
     open();

@@ -63,10 +63,9 @@ enum wal_file_kind { WAL_FILE_BEST, WAL_FILE_URING, WAL_FILE_DSYNC, WAL_FILE_FDA
 
 #define WAL_FILE_ERROR_MAX 256u
 
-/* Opens or makes `path`, for this process alone. BEST: what is best behind a thread: dsync, or
- * fdatasync where there is no O_DIRECT. io_uring is for a room that makes its own calls: its
- * durable writes end in a kernel thread, which starves beside cores that spin. NULL: `error` is a
- * sentence. */
+/* Opens or makes `path`, for this process alone. BEST: dsync, or fdatasync where there is no
+ * O_DIRECT. io_uring only when asked for: beside polling cores it was measured to be far slower
+ * (README.md). NULL: `error` is a sentence. */
 struct wal_file *wal_file_open(const char *path, enum wal_file_kind kind,
                                char error[WAL_FILE_ERROR_MAX]);
 

@@ -170,7 +170,7 @@ TEST_F(WalRecovery, AWriteThatWasReplacedBreaksTheChain)
     }
 }
 
-/* Heads with the right checksums and numbers of segments that no ring holds: judged, and at once. */
+/* Heads with the right checksums and numbers of segments that no ring holds: judged at once. */
 TEST_F(WalRecovery, NumbersOfSegmentsThatCanNotBeAreDamage)
 {
     fill();

@@ -47,6 +47,19 @@ static void answer_entry(struct lane *lane, struct group *group, const struct wi
     answer(lane, group->number, &asker, result);
 }
 
+/* Who belongs to the group is nothing to its state: there, such an entry is time that passes. */
+static void execute(struct state *state, const struct wire_entry *entry, struct wire_result *result)
+{
+    struct wire_entry time;
+    if (UNLIKELY(entry->kind == WIRE_ENTRY_CONFIG)) {
+        time = *entry;
+        time.kind = WIRE_ENTRY_NOOP;
+        time.body_bytes = 0;
+        entry = &time;
+    }
+    state_apply(state, entry, result);
+}
+
 /* False: the rest of the span has to wait. */
 static bool apply_span(struct lane *lane, const struct work *work, uint32_t *applied)
 {
@@ -65,8 +78,9 @@ static bool apply_span(struct lane *lane, const struct work *work, uint32_t *app
         const struct wire_entry *entry = log_entry(group->log, index);
         ENSURE(entry != NULL); /* the log keeps what is not applied */
         struct wire_result result;
-        state_apply(group->state, entry, &result);
-        if (work->leading && entry->kind != WIRE_ENTRY_NOOP && entry->kind != WIRE_ENTRY_TIME)
+        execute(group->state, entry, &result);
+        if (work->leading &&
+            (entry->kind == WIRE_ENTRY_COMMAND || entry->kind == WIRE_ENTRY_REGISTER))
             answer_entry(lane, group, entry, &result);
         ++*applied;
     }

@@ -68,7 +68,7 @@ void order_reply_home(struct lane *lane, const struct arrival *arrival)
 
 void order_hello(struct lane *lane, const struct arrival *arrival)
 {
-    struct lane_hello record = {.from = arrival->from};
+    struct lane_hello record = {.from = arrival->from, .incarnation = arrival->incarnation};
     enum wire_refusal refusal = wire_get_hello(&arrival->view, &record.hello);
     if (refusal != WIRE_OK || !arrival->member) {
         lane->open.refused[refusal != WIRE_OK ? refusal : WIRE_REFUSED_MESSAGE_KIND]++;

@@ -11,6 +11,7 @@
 #include "dataplane/pipeline/doorway.h"
 #include "dataplane/pipeline/lane.h"
 #include "dataplane/pipeline/replay.h"
+#include "dataplane/pipeline/seats.h"
 #include "numa/base/assert.h"
 #include "numa/base/bits.h"
 #include "protocols/wire/fragment.h"
@@ -29,6 +30,7 @@
 #define READ_BODY_MAX       1024u       /* of a read's command: key or pattern */
 #define APPLY_SCRATCH_BYTES (64u << 10) /* a SCAN's answer */
 #define CUTTINGS_MAX        2u
+#define BROUGHT_MAX         8u /* configurations that one APPEND may bring */
 #define STATUS_PERIOD_NS    1000000u
 #define HELLO_PERIOD_NS     1000000000u
 #define REASSEMBLY_NS       200000000u
@@ -62,6 +64,17 @@ struct log_clock {
     uint64_t anchor_term;
 };
 
+/* A change of members on its way from any thread to order, and its answer back. */
+enum change_state { CHANGE_FREE, CHANGE_CLAIMED, CHANGE_ASKED, CHANGE_TAKEN, CHANGE_ANSWERED };
+
+struct change_box {
+    _Atomic uint32_t state; /* enum change_state: who sees which value owns the rest */
+    bool answer_wanted;
+    uint32_t count;
+    struct raft_change change[LANE_CHANGES_MAX];
+    struct lane_change_answer answer;
+};
+
 struct group {
     raft *raft;
     struct log *log;
@@ -77,13 +90,20 @@ struct group {
     uint64_t votes_granted;
     uint16_t number;
     bool touched;                 /* in this turn's list */
+    bool led;                     /* by this node when its machine last spoke */
+    bool joint;                   /* so is the configuration in force */
+    bool has_witness;             /* as above */
     _Atomic uint32_t transfer_to; /* id + 1 of who shall lead, 0: nothing asked; any to order */
     CACHE_ALIGNED _Atomic uint64_t status_version; /* odd: being written */
     struct lane_group_status status;
+    CACHE_ALIGNED _Atomic uint64_t members_version; /* odd: being written */
+    struct lane_members members;
+    struct change_box change;
 };
 
 struct lane_hello {
     uint16_t from;
+    uint64_t incarnation;
     struct wire_hello hello;
 };
 
@@ -99,7 +119,8 @@ struct arrival {
     uint32_t slot;     /* of the group on this lane */
     bool unauthorized; /* a client's, not to be listened to: it is told */
     struct wire_view view;
-    struct frame frame; /* peer, and on FRAME_DONE what to free */
+    uint64_t incarnation; /* of a hello's sender */
+    struct frame frame;   /* peer, and on FRAME_DONE what to free */
     /* What verify is to check before the message goes on; signature NULL: nothing. */
     const uint8_t *signature;
     const uint8_t *key;
@@ -149,6 +170,7 @@ struct parcel {
         struct {
             struct raft_send send;
             uint64_t last_term; /* of the last entry, for log_copy */
+            bool lean;          /* to a witness: entries go without their bodies */
         } raft;
         struct {
             struct asker asker;
@@ -170,6 +192,7 @@ struct parcel {
 /* ---- rooms ----------------------------------------------------------------------------------- */
 
 struct open_room {
+    struct seats seats;
     struct replay_window window[VIEW_MEMBERS_MAX][WIRE_LANES_MAX];
     uint64_t refused[WIRE_REFUSAL_COUNT];
 };
@@ -204,9 +227,11 @@ struct order_room {
     uint32_t touched_count;
     uint64_t wake_ns;
     uint64_t next_status_ns;
-    uint32_t transfers_seen;
+    uint32_t wishes_seen;
     struct frame freed[LANE_BURST];
     uint32_t freed_count;
+    uint32_t brought_count;
+    struct wire_members brought[BROUGHT_MAX]; /* by the APPEND that is being stepped */
     struct wire_assembly_table *assemblies;
 };
 
@@ -245,13 +270,14 @@ struct outgoing {
 };
 
 struct seal_room {
+    struct seats seats;
     struct outgoing member[VIEW_MEMBERS_MAX];
     struct outgoing client[CLIENT_FRAMES_MAX];
     uint64_t open_members; /* bit per member with an open frame */
     uint32_t open_clients; /* bit per client slot               */
     uint32_t next_client;
-    uint64_t frame_number[VIEW_MEMBERS_MAX];
-    struct parcel *held; /* HELD_MAX, waiting for storage     */
+    uint64_t frame_number[VIEW_MEMBERS_MAX]; /* by seat, as the frames above */
+    struct parcel *held;                     /* HELD_MAX, waiting for storage     */
     uint32_t held_head;
     uint32_t held_tail;
     struct frame stash[FRAME_STASH]; /* empty frames of the port */
@@ -302,7 +328,7 @@ struct lane {
     CACHE_ALIGNED _Atomic uint64_t stored; /* window: persist -> order, seal */
     CACHE_ALIGNED _Atomic uint32_t
         tx_waiting; /* window: tx -> seal: frames that the device did not take yet */
-    CACHE_ALIGNED _Atomic uint32_t transfers_asked; /* window: any -> order */
+    CACHE_ALIGNED _Atomic uint32_t wishes_asked; /* window: any -> order */
     CACHE_ALIGNED struct lane_room_meter meter[ROOM_COUNT];
     uint64_t counter[LANE_EVENT_COUNT];
 };
@@ -350,8 +376,17 @@ void order_refuse(struct lane *, struct group *, const struct asker *asker, enum
 void order_reads(struct lane *, uint32_t slot);
 /* A new leader's first entry; a time entry while a key is due. */
 uint64_t order_entry_time_ms(struct lane *, struct group *);
-/* Hand-overs that were asked for since the last turn. */
-uint32_t order_transfers(struct lane *);
+/* Hand-overs and changes of members that were asked for since the last turn. */
+uint32_t order_wishes(struct lane *);
+/* One group's. Returns how many: of transfer.c, of members.c. */
+uint32_t order_transfer(struct lane *, uint32_t slot);
+uint32_t order_change(struct lane *, uint32_t slot);
+/* A leader's way out of a joint configuration, once that is committed. */
+void order_leave_joint(struct lane *, struct group *);
+/* The configuration in force is another one, or is committed now: control shall know. */
+void order_tell_members(struct group *);
+/* An entry that holds a configuration, into lane->order.brought. False: no room for one more. */
+bool order_bring(struct lane *, const uint8_t *body, uint32_t bytes, struct raft_entry *entry);
 void order_noop(struct lane *, struct group *);
 void order_time(struct lane *, struct group *);
 
@@ -371,6 +406,10 @@ struct outgoing *seal_to_client(struct lane *, const struct endpoint *peer, uint
 /* All open frames go to tx. Returns how many. */
 uint32_t seal_flush(struct lane *);
 uint32_t seal_hello(struct lane *);
+/* An APPEND to a witness. */
+void seal_lean(struct lane *, const struct parcel *parcel);
+/* Another view: its members keep their frame numbers. No frame is open. */
+void seal_follow(struct lane *);
 
 void status_publish(struct lane *);
 bool lane_start(struct lane *);
@@ -381,6 +420,12 @@ static inline bool group_slot(const struct lane *lane, uint16_t group, uint32_t 
     uint32_t lanes = lane->config.lane_count;
     *slot = group / lanes;
     return group % lanes == lane->config.index && *slot < lane->group_count;
+}
+
+/* order has something to look at in its group. */
+static inline void wish(struct lane *lane)
+{
+    atomic_fetch_add_explicit(&lane->wishes_asked, 1, memory_order_release);
 }
 
 static inline void count_event(struct lane *lane, enum lane_event event)

@@ -73,6 +73,7 @@ static struct raft_config raft_config_of(const struct lane_config *config, uint1
         .pre_vote = true,
         .check_quorum = true,
         .lease_reads = config->lease_reads,
+        .voters_max = config->voters_max,
         .member_count = QUORUM_MEMBERS_MAX,
     };
     /* As many members as there can be: lane_start puts the real ones in. */
@@ -229,6 +230,20 @@ struct lane *lane_init(void *memory, const struct lane_config *config)
     return lane;
 }
 
+static void restore_entry(struct group *group, const struct wire_entry *entry)
+{
+    struct raft_entry known = {.term = entry->term, .bytes = wire_entry_size(entry->body_bytes)};
+    struct wire_members members;
+    if (LIKELY(entry->kind != WIRE_ENTRY_CONFIG)) {
+        raft_restore_entry(group->raft, &known);
+        return;
+    }
+    enum wire_refusal refusal =
+        wire_members_decode((const uint8_t *)(entry + 1), entry->body_bytes, &members);
+    ENSURE(refusal == WIRE_OK); /* it was when it was appended, and recovery has checked its sum */
+    raft_restore_members(group->raft, &known, &members);
+}
+
 /* Entries and hard state that storage kept; all of it is stored, none of it applied yet. */
 static void recover_group(struct lane *lane, struct group *group, const struct raft_config *machine)
 {
@@ -248,9 +263,20 @@ static void recover_group(struct lane *lane, struct group *group, const struct r
         uint32_t size = wire_entry_size(entry->body_bytes);
         bool fits = log_append_run(group->log, i, (const uint8_t *)entry, 1, size);
         ENSURE(fits); /* recovery replays into a log of the size it came from */
-        struct raft_entry known = {.term = entry->term, .bytes = size};
-        raft_restore_entry(group->raft, &known);
+        restore_entry(group, entry);
         group->time.last_ms = entry->time_ms;
+    }
+}
+
+static void begin_with(struct raft_config *machine, const struct wire_members *first)
+{
+    machine->member_count = first->count;
+    machine->joining = true;
+    for (uint32_t i = 0; i < first->count; i++) {
+        machine->member[i] = first->member[i].id;
+        machine->nonce[i] = first->member[i].nonce;
+        machine->role[i] = first->member[i].role;
+        machine->joining &= first->member[i].id != machine->self;
     }
 }
 
@@ -263,10 +289,9 @@ bool lane_start(struct lane *lane)
         struct group *group = &lane->group[i];
         struct raft_config machine = raft_config_of(&lane->config, group->number);
         machine.now_ns = lane->look[ROOM_ORDER]->clock.now_ns;
-        machine.member_count = view->member_count;
-        for (uint32_t m = 0; m < view->member_count; m++)
-            machine.member[m] = view->member[m].id;
+        begin_with(&machine, &view->first);
         recover_group(lane, group, &machine);
+        order_tell_members(group);
         group->wake_ns = lane->look[ROOM_ORDER]->clock.now_ns;
         group->time.last_seen_ns = lane->look[ROOM_ORDER]->clock.now_ns;
     }

@@ -17,6 +17,9 @@
  *   life. lane_init allocates nothing; lane_fini returns every frame it holds. Threads: each room
  *   on one core at a time; the reading calls at the end from any thread. Time: clock_read, once per
  *   turn, after rx. Chance: config.seed.
+ * Members: the view's first configuration is where each group's log begins; what is in force comes
+ *   from the log. Whoever is in no configuration that this node knows may say hello, and is in the
+ *   next view as a guest: what it then says goes to the machines, which know whom to count.
  * Limits: LANE_GROUPS_MAX groups, LANE_DUCTS_MAX ducts; burst LANE_BURST; the config's sizes.
  * Refusals: lane_events.def, beside those of wire, raft, state and port. Cost: measured per room,
  * see lane_rooms.
@@ -32,9 +35,10 @@
 #include "dataplane/view/view.h"
 #include "protocols/raft/raft.h"
 
-#define LANE_GROUPS_MAX 64u
-#define LANE_DUCTS_MAX  8u
-#define LANE_BURST      64u
+#define LANE_GROUPS_MAX  64u
+#define LANE_DUCTS_MAX   8u
+#define LANE_BURST       64u
+#define LANE_CHANGES_MAX 8u /* members that one change concerns */
 
 struct lane;
 
@@ -85,6 +89,7 @@ struct lane_config {
     uint32_t entries_max;      /* per group; power of two */
     struct state_config state; /* per group */
     uint64_t time_jump_max_ms; /* how far a new leader's wall clock may move log time at most */
+    uint32_t voters_max;       /* per group: promotions beyond are refused; 0: no such limit  */
     struct view_cell *view;
     struct port_queue *queue;
     struct storage *storage;
@@ -118,14 +123,49 @@ uint64_t lane_wake_ns(const struct lane *);
  * core shall spend. Control thread, each of its turns. False: there was none. */
 bool lane_build_table(struct lane *);
 
-/* Hellos of other members, for the control thread, which publishes what they say. False: no
- * more. */
-bool lane_next_hello(struct lane *lane, uint16_t *from, struct wire_hello *hello);
+/* Hellos of others in this cluster, for the control thread, which publishes what they say. They
+ * need not be members here: whoever has joined, or leads a configuration that this node has not
+ * heard of, is first known by its hello. False: no more. */
+bool lane_next_hello(struct lane *lane, uint16_t *from, uint64_t *incarnation,
+                     struct wire_hello *hello);
 
 /* If this lane leads the group, hand it over to member `to`; RAFT_NOBODY: to the follower with the
  * longest log. Status tells when it has worked; raft gives up after an election time-out. Any
  * thread; of several wishes the last one counts. False: no such group on this lane. */
 bool lane_transfer(struct lane *lane, uint16_t group, uint16_t to);
+
+/* ---- members: the view follows the log ------------------------------------------------------- */
+
+/* Who belongs to a group, as its log on this node has it. */
+struct lane_members {
+    uint64_t index; /* of the entry that brought `force`; 0: the first configuration */
+    bool committed; /* false: it may still be taken back */
+    struct wire_members force;
+    /* Who belonged since a configuration was last known to be committed, and does no longer. */
+    uint32_t other_count;
+    struct wire_member other[VIEW_MEMBERS_MAX];
+};
+
+/* False: nothing new since *seen (0: never looked), or no such group on this lane. Control thread,
+ * which publishes a view of all groups' members. */
+bool lane_members(const struct lane *lane, uint16_t group, uint64_t *seen,
+                  struct lane_members *members);
+
+struct lane_change_answer {
+    enum raft_event event; /* RAFT_CHANGE_STARTED, or why not */
+    bool log_begins_late;  /* why not: an ADD_LEARNER, but entries it would need are gone */
+    uint64_t index;        /* of the entry, where it has started */
+};
+
+/* Asks this node's machine to change who belongs to the group. Any thread. False: no such group
+ * on this lane, another change is being asked for, or too many at once. Without answer_wanted it
+ * shows in status alone. */
+bool lane_change(struct lane *lane, uint16_t group, const struct raft_change *changes,
+                 uint32_t count, bool answer_wanted);
+/* By who asked: false: not yet. */
+bool lane_change_answer(struct lane *lane, uint16_t group, struct lane_change_answer *answer);
+/* By who asked and waits no longer. False: too late, the answer comes or is there. */
+bool lane_change_forget(struct lane *lane, uint16_t group);
 
 /* ---- looks, from any thread ------------------------------------------------------------------ */
 
@@ -143,8 +183,11 @@ struct lane_group_status {
     uint64_t votes_granted;
     uint64_t digest; /* of the state at `applied` */
     uint64_t time_ms;
+    bool joint;             /* a change of members is under way                       */
+    uint32_t full_copies;   /* leader: see raft_status                                */
+    uint64_t members_index; /* of the configuration in force                          */
     uint16_t member_count;
-    struct raft_member_status member[16]; /* leader only: the first 16 */
+    struct raft_member_status member[QUORUM_MEMBERS_MAX]; /* in force; match and next: leader's */
 };
 
 /* Consistent copy, at most a millisecond old (seqlock). False: no such group on this lane. */

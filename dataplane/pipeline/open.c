@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
-/* Refusal of a member's frame, LANE_EVENT_COUNT: none. */
-static enum lane_event check_member(struct lane *lane, const struct wire_frame *frame)
+/* Refusal of a member's frame, LANE_EVENT_COUNT: none. *stranger: of no member here, though of this
+ * cluster: it may say hello. */
+static enum lane_event check_member(struct lane *lane, const struct wire_frame *frame,
+                                    bool *stranger)
 {
     const struct view *view = lane->look[ROOM_OPEN]->view;
     if (view->cluster == 0) {
@@ -14,14 +16,18 @@ static enum lane_event check_member(struct lane *lane, const struct wire_frame *
     if (frame->cluster != view->cluster)
         return LANE_FOREIGN_CLUSTER;
     const struct view_member *member = view_member_find(view, frame->from);
-    if (member == NULL || frame->from == view->self || frame->lane >= WIRE_LANES_MAX)
+    if (frame->from == view->self || frame->lane >= WIRE_LANES_MAX)
         return LANE_STRANGER;
+    if (member == NULL || (member->guest && frame->incarnation != member->incarnation)) {
+        *stranger = frame->config_hash == view->config_hash;
+        return *stranger ? LANE_EVENT_COUNT : LANE_STRANGER;
+    }
     if (frame->incarnation != member->incarnation)
         return LANE_INCARNATION;
     if (frame->config_hash != view->config_hash)
         return LANE_CONFIGURATION;
-    uint32_t index = (uint32_t)(member - view->member);
-    if (!replay_accept(&lane->open.window[index][frame->lane], frame->sequence))
+    uint32_t seat = lane->open.seats.seat[member - view->member];
+    if (!replay_accept(&lane->open.window[seat][frame->lane], frame->sequence))
         return LANE_REPLAY;
     return LANE_EVENT_COUNT;
 }
@@ -122,6 +128,8 @@ static void push_message(struct lane *lane, const struct frame *frame,
     arrival->slot = slot;
     arrival->unauthorized = welcome == UNWELCOME;
     arrival->view = *view;
+    if (view->kind == WIRE_HELLO)
+        arrival->incarnation = header->incarnation;
     arrival->frame.peer = frame->peer;
     arrival->signature = NULL;
     if (welcome != WELCOME_IF_SIGNED)
@@ -140,8 +148,10 @@ static void open_frame(struct lane *lane, const struct frame *frame)
         lane->open.refused[refusal]++;
         return;
     }
-    enum lane_event event =
-        header.from == WIRE_NODE_CLIENT ? check_client(lane, &header) : check_member(lane, &header);
+    bool stranger = false;
+    enum lane_event event = header.from == WIRE_NODE_CLIENT
+                                ? check_client(lane, &header)
+                                : check_member(lane, &header, &stranger);
     if (event != LANE_EVENT_COUNT) {
         count_event(lane, event);
         return;
@@ -156,8 +166,21 @@ static void open_frame(struct lane *lane, const struct frame *frame)
         }
         if (view.kind == 0)
             return;
+        if (UNLIKELY(stranger) && view.kind != WIRE_HELLO) {
+            count_event(lane, LANE_STRANGER);
+            return;
+        }
         push_message(lane, frame, &header, &view);
     }
+}
+
+/* Whoever is new has sent nothing yet that could come again. */
+static void follow_view(struct lane *lane)
+{
+    struct open_room *open = &lane->open;
+    uint64_t fresh = seats_follow(&open->seats, lane->look[ROOM_OPEN]->view);
+    for (; UNLIKELY(fresh != 0); fresh &= fresh - 1)
+        memset(open->window[__builtin_ctzll(fresh)], 0, sizeof open->window[0]);
 }
 
 uint32_t lane_open_poll(struct lane *lane)
@@ -166,6 +189,7 @@ uint32_t lane_open_poll(struct lane *lane)
     const struct frame *frame;
     /* The most messages that one frame can hold: headers alone. */
     uint32_t messages_max = port_payload_max(lane->config.queue) / WIRE_MESSAGE_BYTES + 1;
+    follow_view(lane);
     while (opened < LANE_BURST) {
         if (!doorway_fits(lane->opened, messages_max, sizeof(struct arrival)))
             break;

@@ -28,14 +28,22 @@ void order_touch(struct lane *lane, uint32_t slot)
     raft_tick(group->raft, lane->look[ROOM_ORDER]->clock.now_ns);
 }
 
-/* Sizes and terms of the entries of a checked APPEND, into lane->step_entries. */
-static void list_entries(struct lane *lane, const struct wire_raft *message, const uint8_t *entries)
+/* Sizes and terms of the entries of a checked APPEND, into lane->step_entries; it is cut short where
+ * it brings too many configurations at a time. */
+static void list_entries(struct lane *lane, struct wire_raft *message, const uint8_t *entries)
 {
+    const uint8_t *first = entries;
+    lane->order.brought_count = 0;
     for (uint32_t i = 0; i < message->entry_count; i++) {
         struct wire_entry entry; /* in a frame they may lie anywhere */
         memcpy(&entry, entries, sizeof entry);
         uint32_t size = wire_entry_size(entry.body_bytes);
         lane->step_entries[i] = (struct raft_entry){.term = entry.term, .bytes = size};
+        if (UNLIKELY(entry.kind == WIRE_ENTRY_CONFIG) &&
+            !order_bring(lane, entries + sizeof entry, entry.body_bytes, &lane->step_entries[i])) {
+            message->entry_count = i;
+            message->entry_bytes = (uint32_t)(entries - first);
+        }
         entries += size;
     }
 }
@@ -55,6 +63,14 @@ static void append_taken(struct lane *lane, struct group *group, const struct ra
     group->time.last_seen_ns = lane->look[ROOM_ORDER]->clock.now_ns;
 }
 
+static uint32_t step(struct lane *lane, struct group *group, struct raft_input *input)
+{
+    const struct order_room *order = &lane->order;
+    if (LIKELY(order->brought_count == 0))
+        return raft_step(group->raft, input, 1);
+    return raft_step_members(group->raft, input, 1, order->brought, order->brought_count);
+}
+
 /* True when the machine took the message; its entries are in the log then. */
 static bool step_append(struct lane *lane, uint32_t slot, struct raft_input *input,
                         const uint8_t *entries)
@@ -64,9 +80,9 @@ static bool step_append(struct lane *lane, uint32_t slot, struct raft_input *inp
         count_event(lane, LANE_LOG_FULL);
         return false;
     }
-    uint32_t taken = raft_step(group->raft, input, 1);
+    uint32_t taken = step(lane, group, input);
     if (taken == 0 && order_ready(lane, slot))
-        taken = raft_step(group->raft, input, 1);
+        taken = step(lane, group, input);
     if (taken != 0 && input->take_count != 0)
         append_taken(lane, group, input, entries);
     return taken != 0;
@@ -96,15 +112,16 @@ bool order_append_in_place(struct lane *lane, uint32_t slot, struct wire_raft *m
                            uint8_t *memory)
 {
     struct group *group = &lane->group[slot];
-    struct raft_input input = {.message = *message, .entries = lane->step_entries};
+    struct raft_input input = {.entries = lane->step_entries};
     if (!log_fits(group->log, 1, 0)) { /* its bytes have their slot, its index needs a place */
         count_event(lane, LANE_LOG_FULL);
         return false;
     }
     list_entries(lane, message, memory + WIRE_RAFT_HEAD_BYTES);
-    uint32_t taken = raft_step(group->raft, &input, 1);
+    input.message = *message;
+    uint32_t taken = step(lane, group, &input);
     if (taken == 0 && order_ready(lane, slot))
-        taken = raft_step(group->raft, &input, 1);
+        taken = step(lane, group, &input);
     if (taken == 0 || input.take_count == 0)
         return false;
     bool adopted = log_adopt(group->log, memory, WIRE_RAFT_HEAD_BYTES, input.take_first);
@@ -256,8 +273,7 @@ uint32_t lane_order_poll(struct lane *lane)
     if (!lane->started && lane->look[ROOM_ORDER]->view->cluster != 0)
         (void)lane_start(lane);
     lane->order.storage_full = storage_full(lane->config.storage);
-    uint32_t work =
-        lane->started ? take_stored(lane) + take_timers(lane) + order_transfers(lane) : 0;
+    uint32_t work = lane->started ? take_stored(lane) + take_timers(lane) + order_wishes(lane) : 0;
     work += take_arrivals(lane);
     if (lane->order.touched_count != 0)
         finish_touched(lane);

@@ -62,7 +62,7 @@ struct outgoing *seal_to_member(struct lane *lane, uint16_t id, uint16_t group, 
         count_event(lane, LANE_UNROUTABLE);
         return NULL;
     }
-    uint32_t index = (uint32_t)(member - lane->look[ROOM_SEAL]->view->member);
+    uint32_t index = seal->seats.seat[member - lane->look[ROOM_SEAL]->view->member];
     uint32_t their_lane = group % member->lane_count;
     struct outgoing *out = &seal->member[index];
     /* Groups of one lane here may be spread over several lanes there. */
@@ -78,6 +78,21 @@ struct outgoing *seal_to_member(struct lane *lane, uint16_t id, uint16_t group, 
         seal->open_members |= (uint64_t)1 << index;
     }
     return has_room(out, bytes) ? out : NULL;
+}
+
+/* A seat's new member starts above all numbers given out so far: if it was here before, under
+ * whatever seat, it has seen lower ones only. */
+void seal_follow(struct lane *lane)
+{
+    struct seal_room *seal = &lane->seal;
+    uint64_t fresh = seats_follow(&seal->seats, lane->look[ROOM_SEAL]->view), highest = 0;
+    if (LIKELY(fresh == 0))
+        return;
+    ENSURE(seal->open_members == 0);
+    for (uint32_t i = 0; i < VIEW_MEMBERS_MAX; i++)
+        highest = max_u64(highest, seal->frame_number[i]);
+    for (; fresh != 0; fresh &= fresh - 1)
+        seal->frame_number[__builtin_ctzll(fresh)] = highest;
 }
 
 static struct outgoing *client_frame(struct lane *lane, const struct endpoint *peer)

@@ -43,6 +43,8 @@ static void hand_send(struct lane *lane, struct group *group, uint32_t slot,
     parcel->slot = slot;
     parcel->as.raft.send = *send;
     const struct wire_raft *message = &send->message;
+    parcel->as.raft.lean =
+        UNLIKELY(group->has_witness) && raft_is_witness(group->raft, message->to);
     if (message->entry_count != 0)
         parcel->as.raft.last_term =
             raft_entry_term(group->raft, message->index + message->entry_count);
@@ -57,7 +59,8 @@ static void hand_commit(struct lane *lane, struct group *group, uint32_t slot,
     ENSURE(work != NULL);
     *work = (struct work){
         .kind = WORK_COMMIT,
-        .leading = raft_is_leader(group->raft),
+        /* A leader that steps down in this very turn still answers for what it has committed. */
+        .leading = group->led || raft_is_leader(group->raft),
         .slot = slot,
         .first = ready->commit_first,
         .last = ready->commit_last,
@@ -84,7 +87,11 @@ bool order_ready(struct lane *lane, uint32_t slot)
         if (!order_has_room(lane))
             return false;
         order_noop(lane, group);
+        if (UNLIKELY(group->joint))
+            order_leave_joint(lane, group);
         raft_ready(group->raft, lane->order.next_seq, &ready);
+        if (UNLIKELY(ready.members_changed))
+            order_tell_members(group);
         if (ready.must_persist)
             hand_write(lane, group, slot, &ready);
         if (ready.persist_first != 0 && lane->fused)
@@ -93,6 +100,7 @@ bool order_ready(struct lane *lane, uint32_t slot)
             hand_send(lane, group, slot, &ready.send[i]);
         if (ready.commit_first != 0)
             hand_commit(lane, group, slot, &ready);
+        group->led = raft_is_leader(group->raft);
         group->wake_ns = ready.wake_ns;
     } while (ready.more || raft_dirty(group->raft));
     return true;

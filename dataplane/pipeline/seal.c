@@ -2,7 +2,6 @@
  * holds what it rests on. */
 #include "dataplane/pipeline/internal.h"
 
-#define RAFT_MESSAGE_BYTES  (WIRE_MESSAGE_BYTES + 48u)
 #define REPLY_MESSAGE_BYTES (WIRE_MESSAGE_BYTES + 32u)
 
 static uint64_t stored_now(const struct lane *lane)
@@ -19,8 +18,12 @@ static void retract(struct outgoing *out, const struct wire_writer *before)
 static void seal_raft(struct lane *lane, const struct parcel *parcel)
 {
     const struct wire_raft *message = &parcel->as.raft.send.message;
-    struct outgoing *out =
-        seal_to_member(lane, message->to, parcel->group, RAFT_MESSAGE_BYTES + message->entry_bytes);
+    if (UNLIKELY(parcel->as.raft.lean) && message->entry_count != 0) {
+        seal_lean(lane, parcel);
+        return;
+    }
+    struct outgoing *out = seal_to_member(lane, message->to, parcel->group,
+                                          WIRE_RAFT_HEAD_BYTES + message->entry_bytes);
     if (out == NULL)
         return;
     struct wire_writer before = out->writer;
@@ -147,7 +150,7 @@ static bool seal_parcel(struct lane *lane, const struct parcel *parcel)
     const uint8_t *tail = (const uint8_t *)(parcel + 1);
     switch (parcel->kind) {
     case PARCEL_RAFT:
-        if (!oversize(lane, &parcel->as.raft.send.message)) {
+        if (parcel->as.raft.lean || !oversize(lane, &parcel->as.raft.send.message)) {
             seal_raft(lane, parcel);
             return true;
         }
@@ -221,6 +224,7 @@ static uint32_t take_parcels(struct lane *lane, struct doorway *from, uint64_t s
 uint32_t lane_seal_poll(struct lane *lane)
 {
     uint64_t stored = stored_now(lane);
+    seal_follow(lane);
     uint32_t count = release_held(lane, stored);
     count += take_parcels(lane, lane->parcels, stored);
     count += take_parcels(lane, lane->replies, stored);

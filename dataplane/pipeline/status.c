@@ -5,7 +5,7 @@
 static void fill(const struct lane *lane, const struct group *group,
                  struct lane_group_status *status)
 {
-    memset(status, 0, sizeof *status);
+    memset(status, 0, offsetof(struct lane_group_status, member));
     status->group = group->number;
     status->leader = RAFT_NOBODY;
     if (!lane->started)
@@ -24,8 +24,10 @@ static void fill(const struct lane *lane, const struct group *group,
     status->votes_granted = group->votes_granted;
     status->digest = state_digest(group->state);
     status->time_ms = state_time_ms(group->state);
-    status->member_count =
-        (uint16_t)min_u32(machine.member_count, (uint32_t)COUNT_OF(status->member));
+    status->joint = machine.joint;
+    status->full_copies = machine.full_copies;
+    status->members_index = machine.members_index;
+    status->member_count = (uint16_t)machine.member_count;
     memcpy(status->member, machine.member, status->member_count * sizeof status->member[0]);
 }
 
@@ -131,13 +133,15 @@ raft *lane_raft(const struct lane *lane, uint16_t group)
     return here == NULL || !lane->started ? NULL : here->raft;
 }
 
-bool lane_next_hello(struct lane *lane, uint16_t *from, struct wire_hello *hello)
+bool lane_next_hello(struct lane *lane, uint16_t *from, uint64_t *incarnation,
+                     struct wire_hello *hello)
 {
     uint32_t bytes;
     const struct lane_hello *record = doorway_next(lane->hellos, &bytes);
     if (record == NULL)
         return false;
     *from = record->from;
+    *incarnation = record->incarnation;
     *hello = record->hello;
     doorway_done(lane->hellos);
     return true;

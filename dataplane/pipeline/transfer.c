@@ -1,4 +1,5 @@
-/* transfer: leadership goes to another member because somebody said so: control, or an operator. */
+/* transfer: leadership goes to another member because somebody said so: control, or an operator. What
+ * they wish waits in the groups; one counter says that there is something. */
 #include "dataplane/pipeline/internal.h"
 
 bool lane_transfer(struct lane *lane, uint16_t group, uint16_t to)
@@ -7,7 +8,7 @@ bool lane_transfer(struct lane *lane, uint16_t group, uint16_t to)
     if (!group_slot(lane, group, &slot))
         return false;
     atomic_store_explicit(&lane->group[slot].transfer_to, to + 1u, memory_order_relaxed);
-    atomic_fetch_add_explicit(&lane->transfers_asked, 1, memory_order_release);
+    wish(lane);
     return true;
 }
 
@@ -20,8 +21,8 @@ static uint16_t successor(const raft *machine, uint16_t self)
     raft_status(machine, &status);
     for (uint32_t i = 0; i < status.member_count; i++) {
         const struct raft_member_status *member = &status.member[i];
-        if (member->id == self || member->progress != RAFT_REPLICATE ||
-            (best != RAFT_NOBODY && member->match <= match))
+        if (member->id == self || member->role != WIRE_ROLE_VOTER ||
+            member->progress != RAFT_REPLICATE || (best != RAFT_NOBODY && member->match <= match))
             continue;
         best = member->id;
         match = member->match;
@@ -29,24 +30,28 @@ static uint16_t successor(const raft *machine, uint16_t self)
     return best;
 }
 
-uint32_t order_transfers(struct lane *lane)
+uint32_t order_transfer(struct lane *lane, uint32_t slot)
 {
-    uint32_t asked = atomic_load_explicit(&lane->transfers_asked, memory_order_acquire);
-    uint32_t count = 0;
-    if (LIKELY(asked == lane->order.transfers_seen))
+    struct group *group = &lane->group[slot];
+    uint32_t to = atomic_exchange_explicit(&group->transfer_to, 0, memory_order_relaxed);
+    if (to == 0 || !raft_is_leader(group->raft))
         return 0;
-    lane->order.transfers_seen = asked;
-    for (uint32_t slot = 0; slot < lane->group_count; slot++) {
-        struct group *group = &lane->group[slot];
-        uint32_t to = atomic_exchange_explicit(&group->transfer_to, 0, memory_order_relaxed);
-        if (to == 0 || !raft_is_leader(group->raft))
-            continue;
-        order_touch(lane, slot);
-        /* Refusals are the machine's: counted there. */
-        if (to - 1 == RAFT_NOBODY)
-            to = successor(group->raft, lane->config.self) + 1u;
-        (void)raft_transfer(group->raft, (uint16_t)(to - 1));
-        count++;
-    }
+    order_touch(lane, slot);
+    /* Refusals are the machine's: counted there. */
+    if (to - 1 == RAFT_NOBODY)
+        to = successor(group->raft, lane->config.self) + 1u;
+    (void)raft_transfer(group->raft, (uint16_t)(to - 1));
+    return 1;
+}
+
+uint32_t order_wishes(struct lane *lane)
+{
+    uint32_t asked = atomic_load_explicit(&lane->wishes_asked, memory_order_acquire);
+    uint32_t count = 0;
+    if (LIKELY(asked == lane->order.wishes_seen))
+        return 0;
+    lane->order.wishes_seen = asked;
+    for (uint32_t slot = 0; slot < lane->group_count; slot++)
+        count += order_transfer(lane, slot) + order_change(lane, slot);
     return count;
 }

@@ -24,7 +24,7 @@
 #define DATAPLANE_VIEW_VIEW_H
 
 #include "protocols/core/quorum.h"
-#include "protocols/wire/wire.h"
+#include "protocols/wire/members.h"
 
 #define VIEW_MEMBERS_MAX QUORUM_MEMBERS_MAX
 #define VIEW_CORES_MAX   256u
@@ -32,6 +32,8 @@
 struct view_member {
     uint16_t id;
     bool known;           /* a hello was heard, or the embedder told: addresses below are good */
+    bool guest;           /* of no configuration here: heard, and answered, but without a say  */
+    uint64_t heard_ns;    /* of a guest, by the control thread's clock; for that alone          */
     uint64_t incarnation; /* bound by the configuration; frames of another are refused          */
     uint64_t hello_epoch;
     uint32_t ip;
@@ -46,11 +48,16 @@ struct view_member {
 struct view {
     uint64_t epoch;       /* rises with each publish                                         */
     uint64_t cluster;     /* 0: not bootstrapped: refuses every peer                          */
-    uint64_t config_hash; /* of cluster, members, incarnations, and settings that must be equal */
+    uint64_t config_hash; /* of cluster, first members, and settings that must be equal      */
     uint16_t self;
     uint16_t member_count;
     uint16_t group_count;
-    struct view_member member[VIEW_MEMBERS_MAX]; /* ascending ids */
+    /* Whoever some group's configuration names, the former one too until its successor is
+     * committed, this node itself, and guests. Ascending ids. */
+    struct view_member member[VIEW_MEMBERS_MAX];
+    /* The cluster's first configuration, the same for ever: where this node's logs begin. Who is
+     * not in it has joined later. */
+    struct wire_members first;
 };
 
 struct view_cell;

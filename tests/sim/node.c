@@ -81,10 +81,16 @@ static struct view_cell *open_view(const struct world *world, uint16_t self)
         .config_hash = trace_mix(world->cluster, world->shape.replicas),
         .self = self,
         .member_count = (uint16_t)world->shape.replicas,
+        .first = {.count = (uint16_t)world->shape.replicas},
         .group_count = (uint16_t)world->shape.groups,
     };
     for (uint32_t i = 0; i < world->shape.replicas; i++) {
         struct endpoint endpoint = network_endpoint(i);
+        view.first.member[i] = (struct wire_member){
+            .id = (uint16_t)(i + 1),
+            .role = WIRE_ROLE_VOTER,
+            .nonce = trace_mix(world->cluster, i + 1),
+        };
         view.member[i] = (struct view_member){
             .id = (uint16_t)(i + 1),
             .known = true,
@@ -280,8 +286,10 @@ void node_poll(struct node *node)
     if (++node->polls % GRACE_POLLS == 0)
         pass_grace_period();
     struct wire_hello hello;
+    uint64_t incarnation;
     uint16_t from;
-    while (node->polls % GRACE_POLLS == 0 && lane_next_hello(node->lane, &from, &hello)) {
+    while (node->polls % GRACE_POLLS == 0 &&
+           lane_next_hello(node->lane, &from, &incarnation, &hello)) {
     }
     witness_turned(world->witness, node, idle);
     take_edge_frames(node);

@@ -84,7 +84,10 @@ class Lane : public ::testing::Test
         view.cluster = cluster_id;
         view.config_hash = config_hash;
         view.member_count = static_cast<uint16_t>(members);
+        view.first.count = view.member_count;
         for (uint32_t i = 0; i < members; i++) {
+            view.first.member[i] = {static_cast<uint16_t>(i + 1), WIRE_ROLE_VOTER, WIRE_ROLE_NONE,
+                                    own_incarnation + i};
             struct view_member &member = view.member[i];
             member = {};
             member.id = static_cast<uint16_t>(i + 1);

@@ -222,9 +222,14 @@ enum edge_step edge_do_quorate(struct edge *edge, struct edge_connection *connec
         const char *name;
         enum edge_question question;
     } verbs[] = {
-        {"STATUS", EDGE_ASK_STATUS},           {"MEMBERS", EDGE_ASK_MEMBERS},
-        {"INCARNATION", EDGE_ASK_INCARNATION}, {"BOOTSTRAP", EDGE_ASK_BOOTSTRAP},
+        {"STATUS", EDGE_ASK_STATUS},
+        {"MEMBERS", EDGE_ASK_MEMBERS},
+        {"INCARNATION", EDGE_ASK_INCARNATION},
+        {"BOOTSTRAP", EDGE_ASK_BOOTSTRAP},
         {"MOVE-LEADER", EDGE_ASK_MOVE_LEADER},
+        {"GROUP", EDGE_ASK_GROUP},
+        {"JOIN", EDGE_ASK_JOIN},
+        {"CHANGE", EDGE_ASK_CHANGE},
     };
     char words[EDGE_WORDS_MAX];
     uint32_t verb = 0;

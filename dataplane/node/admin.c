@@ -1,5 +1,5 @@
-/* admin.c: answers that only the node has: status as JSON, and the one bootstrap. Runs on the
- * edge's thread. */
+/* admin.c: answers that only the node has: status as JSON, and the one bootstrap; who belongs to the
+ * cluster is membership.c's. Runs on the edge's thread. */
 #include "dataplane/node/agreed.h"
 #include "dataplane/node/internal.h"
 #include "protocols/wire/fragment.h"
@@ -8,20 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *role_name(uint8_t role)
+const char *node_role_name(uint8_t role)
 {
     static const char *const name[] = {"awaiting bootstrap", "follower", "precandidate",
                                        "candidate", "leader"};
     return name[role < COUNT_OF(name) ? role : 0];
 }
 
-static const char *progress_name(uint8_t progress)
-{
-    static const char *const name[] = {"", "probe", "replicate", "needs_snapshot"};
-    return name[progress < COUNT_OF(name) ? progress : 0];
-}
-
-static json_t *hex(uint64_t value)
+json_t *node_hex(uint64_t value)
 {
     char text[17];
     (void)snprintf(text, sizeof text, "%016llx", (unsigned long long)value);
@@ -33,27 +27,33 @@ static json_t *whole(uint64_t value)
     return json_integer((json_int_t)value);
 }
 
+#define STATUS_MEMBERS 16u /* the rest: QUORATE GROUP */
+
 static json_t *members_of(const struct lane_group_status *group)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; group->role == RAFT_LEADER && i < group->member_count; i++)
-        (void)json_array_append_new(list,
-                                    json_pack("{s:i, s:s, s:o}", "id", group->member[i].id,
-                                              "progress", progress_name(group->member[i].progress),
-                                              "match", whole(group->member[i].match)));
+    for (uint32_t i = 0; i < min_u32(group->member_count, STATUS_MEMBERS); i++)
+        (void)json_array_append_new(list, node_member_json(&group->member[i]));
     return list;
 }
 
 static json_t *group_json(const struct lane_group_status *group)
 {
     json_t *leader = group->leader == RAFT_NOBODY ? json_null() : json_integer(group->leader);
-    return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o}", "group",
-                     group->group, "role", role_name(group->role), "leader", leader, "term",
-                     whole(group->term), "commit", whole(group->commit), "applied",
-                     whole(group->applied), "last_index", whole(group->last_index), "keys",
-                     whole(group->keys), "sessions", (int)group->sessions, "votes_granted",
-                     whole(group->votes_granted), "log_first", whole(group->log_first), "digest",
-                     hex(group->digest), "members", members_of(group));
+    json_t *json = json_pack(
+        "{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "group", group->group,
+        "role", node_role_name(group->role), "leader", leader, "term", whole(group->term), "commit",
+        whole(group->commit), "applied", whole(group->applied), "last_index",
+        whole(group->last_index), "keys", whole(group->keys), "sessions", (int)group->sessions,
+        "votes_granted", whole(group->votes_granted), "log_first", whole(group->log_first),
+        "digest", node_hex(group->digest));
+    json_t *copies = group->role == RAFT_LEADER ? whole(group->full_copies) : json_null();
+    json_t *members =
+        json_pack("{s:b, s:o, s:o, s:o}", "joint", (int)group->joint, "full_copies", copies,
+                  "members_index", whole(group->members_index), "members", members_of(group));
+    (void)json_object_update(json, members);
+    json_decref(members);
+    return json;
 }
 
 static void count_into(json_t *counters, const char *prefix, const char *name, uint64_t value)
@@ -139,33 +139,25 @@ static json_t *status_json(struct node *node)
     node_port_line(node, line);
     json_t *status =
         json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "id", node->config.id, "incarnation",
-                  hex(node->incarnation), "cluster", hex(node->cluster_shown), "durability",
-                  storage_durability(node->lane[0].storage), "port", line, "agreed",
+                  node_hex(node->incarnation), "cluster", node_hex(node->cluster_shown),
+                  "durability", storage_durability(node->lane[0].storage), "port", line, "agreed",
                   agreed_json(node), "groups", groups, "counters", counters);
+    char address[32];
+    (void)snprintf(address, sizeof address, "%u.%u.%u.%u:%u", node->config.ip >> 24,
+                   node->config.ip >> 16 & 255, node->config.ip >> 8 & 255, node->config.ip & 255,
+                   (unsigned)node->config.udp_port);
+    (void)json_object_set_new(status, "address", json_string(address));
+    (void)json_object_set_new(status, "first", node_first_json(node));
     node_verify_report(node, status);
     return status;
 }
 
-static json_t *members_json(struct node *node)
-{
-    json_t *list = json_array();
-    (void)pthread_mutex_lock(&node->boot_lock);
-    for (uint32_t i = 0; i < node->boot_view.member_count; i++) {
-        const struct view_member *member = &node->boot_view.member[i];
-        char address[32];
-        (void)snprintf(address, sizeof address, "%u.%u.%u.%u:%u", member->ip >> 24,
-                       member->ip >> 16 & 255, member->ip >> 8 & 255, member->ip & 255,
-                       (unsigned)member->port[0]);
-        (void)json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:s}", "id", member->id,
-                                                    "incarnation", hex(member->incarnation),
-                                                    "address", address, "state", "voter"));
-    }
-    (void)pthread_mutex_unlock(&node->boot_lock);
-    return list;
-}
-
 static bool say(json_t *json, char *text, uint32_t capacity)
 {
+    if (json == NULL) {
+        (void)snprintf(text, capacity, "this node has no such group");
+        return false;
+    }
     size_t bytes = json_dumpb(json, text, capacity - 1, JSON_COMPACT);
     json_decref(json);
     if (bytes == 0 || bytes >= capacity) {
@@ -224,46 +216,48 @@ static bool bootstrap(struct node *node, const char *argument, char *text, uint3
     uint32_t count = parse_members(argument, &cluster, ids, incarnations);
     struct view view;
     const char *why = NULL;
-    (void)pthread_mutex_lock(&node->boot_lock);
+    (void)pthread_mutex_lock(&node->view_lock);
     if (count == 0)
         why = "wants: cluster-hex id=incarnation-hex,... with rising ids";
     else if (node->cluster_shown != 0)
-        why = "this node is in a cluster already; replacement comes with durable membership";
+        why = "this node is in a cluster already; `quorate member` changes who belongs to it";
     else if (!configured(node, ids, count))
-        why = "these are not the members that this node's configuration names; changes come with "
-              "durable membership";
+        why = "these are not the members that this node's configuration names";
     if (why == NULL && !node_bind(node, cluster, ids, incarnations, count, &view))
         why = "this node, in this incarnation, is not among the members";
     if (why == NULL && heard_another(node, &view))
         why =
             "members of this cluster vote under another configuration: this node has lost its log; "
-            "replacement comes with durable membership";
+            "`quorate member replace` takes it in under an id of its own";
     if (why == NULL) {
-        node->boot_view = view;
-        node->boot_asked = true;
+        node->shown_view = view;
+        node->view_asked = true;
         node->cluster_shown = cluster;
     }
-    (void)pthread_mutex_unlock(&node->boot_lock);
+    (void)pthread_mutex_unlock(&node->view_lock);
     (void)snprintf(text, capacity, "%s", why == NULL ? "bootstrapped" : why);
     return why == NULL;
 }
 
-/* "" or a member's id. What is asked for shows in status once it is done. */
+/* "", or a member's id (0: any) and perhaps one group. What is asked for shows in status once it is
+ * done. */
 static bool move_leader(struct node *node, const char *argument, char *text, uint32_t capacity)
 {
     char *end = NULL;
-    bool any = argument[0] == '\0', member = any;
-    unsigned long to = any ? RAFT_NOBODY : strtoul(argument, &end, 10);
+    unsigned long to = strtoul(argument, &end, 10), group = NODE_ALL_GROUPS;
+    if (end != argument && *end == ' ')
+        group = strtoul(end + 1, &end, 10);
+    bool any = to == 0, member = any;
     const char *why = NULL;
-    (void)pthread_mutex_lock(&node->boot_lock);
-    for (uint32_t i = 0; i < node->boot_view.member_count; i++)
-        member |= !any && node->boot_view.member[i].id == to && *end == '\0';
-    (void)pthread_mutex_unlock(&node->boot_lock);
-    if (!member)
+    (void)pthread_mutex_lock(&node->view_lock);
+    for (uint32_t i = 0; i < node->shown_view.member_count; i++)
+        member |= node->shown_view.member[i].id == to;
+    (void)pthread_mutex_unlock(&node->view_lock);
+    if (!member || *end != '\0')
         why = "wants: the id of a member, or nothing: whoever is the furthest";
     else if (to == node->config.id)
         why = "this is that member: ask the node that leads";
-    else if (node_hand_over(node, (uint16_t)to) == 0)
+    else if (node_hand_over(node, any ? RAFT_NOBODY : (uint16_t)to, (uint32_t)group) == 0)
         why = "this node leads no group";
     (void)snprintf(text, capacity, "%s", why == NULL ? "asked" : why);
     return why == NULL;
@@ -277,7 +271,7 @@ static bool info(struct node *node, char *text, uint32_t capacity)
                    "node_id:%u\r\nincarnation:%016llx\r\ndurability:%s\r\nrole:%s\r\nterm:%llu\r\n",
                    (unsigned)node->config.id, (unsigned long long)node->incarnation,
                    storage_durability(node->lane[0].storage),
-                   any ? role_name(group.role) : "unknown",
+                   any ? node_role_name(group.role) : "unknown",
                    any ? (unsigned long long)group.term : 0);
     return true;
 }
@@ -290,7 +284,7 @@ bool node_answer(void *context, enum edge_question question, const char *argumen
     case EDGE_ASK_STATUS:
         return say(status_json(node), text, capacity);
     case EDGE_ASK_MEMBERS:
-        return say(members_json(node), text, capacity);
+        return say(node_members_json(node), text, capacity);
     case EDGE_ASK_INCARNATION:
         (void)snprintf(text, capacity, "%u %016llx", (unsigned)node->config.id,
                        (unsigned long long)node->incarnation);
@@ -299,6 +293,12 @@ bool node_answer(void *context, enum edge_question question, const char *argumen
         return bootstrap(node, argument, text, capacity);
     case EDGE_ASK_MOVE_LEADER:
         return move_leader(node, argument, text, capacity);
+    case EDGE_ASK_GROUP:
+        return say(node_group_json(node, argument), text, capacity);
+    case EDGE_ASK_JOIN:
+        return node_join(node, argument, text, capacity);
+    case EDGE_ASK_CHANGE:
+        return node_change(node, argument, text, capacity);
     case EDGE_ASK_INFO:
         return info(node, text, capacity);
     }

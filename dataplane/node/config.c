@@ -65,6 +65,11 @@ static bool set_members(struct node_file *file, const char *text)
     return !file->member_keys && config_members(text, &file->node);
 }
 
+static bool set_voters(struct node_file *file, const char *text)
+{
+    return set_u16(text, 0, VIEW_MEMBERS_MAX, &file->node.voters);
+}
+
 static bool set_port_name(struct node_file *file, const char *text)
 {
     bool pci = strlen(text) == 12 && text[4] == ':' && text[7] == ':' && text[10] == '.';
@@ -236,6 +241,7 @@ static const struct key keys[] = {
     {"node", "groups", set_groups, "a number"},
     {"cluster", "members", set_members,
      "id@address:port,... with rising ids, and no member.ID beside it"},
+    {"cluster", "voters", set_voters, "a number from 0 to 64"},
     {"port", "name", set_port_name,
      "ring, a DPDK device such as net_af_packet0,iface=dp0, or a PCI address"},
     {"port", "address", set_address, "an IPv4 address with its prefix, such as 10.1.0.1/24"},

@@ -7,6 +7,7 @@
  *   [node]     id = 1            lanes = 1            groups = 1
  *   [cluster]  members = 1@10.1.0.1:7700,2@10.1.0.2:7700,3@10.1.0.3:7700
  *              or, for many, each on a line: member.1 = 10.1.0.1:7700
+ *              voters = 0
  *   [port]     name = net_af_packet0,iface=dp0        address = 10.1.0.1/24    udp_port = 7700
  *              mtu = 1500        gateway = 10.1.0.254 capture = /tmp/node1.pcap
  *   [raft]     heartbeat = 20ms  election_timeout = 100ms  election_timeout_max = 200ms

@@ -71,6 +71,7 @@ struct node_config {
     uint16_t member[VIEW_MEMBERS_MAX];
     uint32_t member_ip[VIEW_MEMBERS_MAX];
     uint16_t member_port[VIEW_MEMBERS_MAX];
+    uint16_t voters; /* that there shall be: learners are promoted up to it; 0: none by itself */
     uint64_t seed;
     uint64_t heartbeat_ns;
     uint64_t election_timeout_ns;

@@ -72,11 +72,17 @@ struct node {
     struct node_lane lane[WIRE_LANES_MAX];
     struct edge *edge;
     struct region edge_region;
-    /* Bootstrap by the operator comes in on the edge's thread and is published by control's. */
-    pthread_mutex_t boot_lock;
-    bool boot_asked;
-    struct view boot_view;
+    /* Bootstrap and joining by the operator come in on the edge's thread and are published by
+     * control's. */
+    pthread_mutex_t view_lock;
+    bool view_asked;
+    struct view
+        shown_view; /* what is published, or will be; for the edge's thread, under the lock */
     uint64_t cluster_shown; /* 0: awaiting bootstrap */
+    /* Control's: who belongs to each group, as its lane has told. */
+    struct lane_members *members;
+    uint64_t *members_seen;
+    uint64_t next_promotion_ns;
 };
 
 struct host {
@@ -111,8 +117,10 @@ void node_destroy(struct node *);
 uint32_t node_client_tables(const struct node_clients *clients);
 /* judge.c: false if the port was granted less than a message in pieces needs */
 bool node_mtu_check(const char *port, uint32_t granted, char *error);
-/* leave.c: how many groups it asks its lanes to hand over, and how many the node leads */
-uint32_t node_hand_over(struct node *, uint16_t to);
+/* leave.c: how many groups it asks its lanes to hand over, of all or of one, and how many the node
+ * leads */
+#define NODE_ALL_GROUPS UINT32_MAX
+uint32_t node_hand_over(struct node *, uint16_t to, uint32_t only);
 uint32_t node_led_count(const struct node *);
 /* verify.c: what lanes need to know of clients. False: error. */
 bool node_verify_furnish(struct node *, uint32_t memory_node, struct lane_clients *clients,
@@ -120,10 +128,12 @@ bool node_verify_furnish(struct node *, uint32_t memory_node, struct lane_client
 void node_verify_report(const struct node *, json_t *status);
 /* control.c */
 void node_publish(struct node *);
+uint64_t node_now_ns(void);
+/* Where the configuration file says that this member is; a hello may correct it. */
+void node_address_of(const struct node *, struct view_member *member);
 bool node_bind(struct node *, uint64_t cluster, const uint16_t *ids, const uint64_t *incarnations,
                uint32_t count, struct view *view);
 void node_control(struct node *);
-
 /* A lane's storage, as the configuration asks for it. Footprint 0: sizes are not acceptable. */
 size_t node_storage_footprint(const struct node *, uint32_t lane);
 struct storage *node_storage_open(struct node *, uint32_t lane, void *memory, char *error);
@@ -131,7 +141,21 @@ void node_storage_close(struct node *, uint32_t lane);
 /* The cluster's id into its logs. False: they can not be written. */
 bool node_storage_bind(struct node *, uint64_t cluster);
 
+/* follow.c: the view follows the logs, and hellos. Control thread; true: publish. */
+bool node_hear(struct node *, uint16_t from, uint64_t incarnation, const struct wire_hello *hello,
+               uint64_t now_ns);
+bool node_follow(struct node *, uint64_t now_ns);
+void node_promote(struct node *, uint64_t now_ns);
+/* membership.c: for the operator, on the edge's thread */
+json_t *node_members_json(struct node *);
+json_t *node_first_json(struct node *);
+json_t *node_group_json(struct node *, const char *argument); /* NULL: no such group */
+json_t *node_member_json(const struct raft_member_status *member);
+bool node_join(struct node *, const char *argument, char *text, uint32_t capacity);
+bool node_change(struct node *, const char *argument, char *text, uint32_t capacity);
 /* admin.c */
+json_t *node_hex(uint64_t value);
+const char *node_role_name(uint8_t role);
 bool node_answer(void *node, enum edge_question question, const char *argument, char *text,
                  uint32_t capacity);
 

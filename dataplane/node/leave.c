@@ -1,8 +1,6 @@
 /* leave.c: how a node goes in good order: whoever leads lets another one lead first. */
 #include "dataplane/node/internal.h"
 
-#include <time.h>
-
 static bool leads(const struct node *node, uint16_t group)
 {
     struct lane_group_status status;
@@ -17,32 +15,25 @@ uint32_t node_led_count(const struct node *node)
     return count;
 }
 
-uint32_t node_hand_over(struct node *node, uint16_t to)
+uint32_t node_hand_over(struct node *node, uint16_t to, uint32_t only)
 {
     uint32_t count = 0;
     for (uint16_t group = 0; group < node->config.group_count; group++)
-        if (leads(node, group))
+        if ((only == NODE_ALL_GROUPS || only == group) && leads(node, group))
             count +=
                 lane_transfer(node->lane[group % node->config.lane_count].lane, group, to) ? 1 : 0;
     return count;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 uint32_t host_hand_over(struct host *host, uint32_t *asked)
 {
     uint32_t of_node[HOST_NODES_MAX] = {0}, left;
-    uint64_t limit_ns = 0, start_ns = now_ns();
+    uint64_t limit_ns = 0, start_ns = node_now_ns();
     *asked = 0;
     for (uint32_t i = 0; i < host->node_count; i++) {
         if (!host->node[i]->alive)
             continue;
-        of_node[i] = node_hand_over(host->node[i], RAFT_NOBODY);
+        of_node[i] = node_hand_over(host->node[i], RAFT_NOBODY, NODE_ALL_GROUPS);
         *asked += of_node[i];
         limit_ns = max_u64(limit_ns, host->node[i]->config.election_timeout_ns);
     }
@@ -52,6 +43,6 @@ uint32_t host_hand_over(struct host *host, uint32_t *asked)
             left += of_node[i] != 0 ? node_led_count(host->node[i]) : 0;
         if (left != 0)
             host_control(host, HOST_CONTROL_NS);
-    } while (left != 0 && now_ns() - start_ns < limit_ns);
+    } while (left != 0 && node_now_ns() - start_ns < limit_ns);
     return left;
 }

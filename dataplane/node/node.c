@@ -68,6 +68,7 @@ static struct lane_config lane_config_of(const struct node *node, uint32_t i)
         .entries_max = (uint32_t)power_of_two_at_least(config->log_bytes / NODE_ENTRY_BYTES),
         .state = config->state,
         .time_jump_max_ms = 5000,
+        .voters_max = config->voters,
         .view = node->view_cell,
         .queue = port_queue_of(node->port, i),
         .storage = node->lane[i].storage,
@@ -165,10 +166,15 @@ struct node *node_create(struct host *host, const struct node_config *config, ui
     node->host = host;
     node->replica = replica;
     node->incarnation = host_random();
-    (void)pthread_mutex_init(&node->boot_lock, NULL);
+    (void)pthread_mutex_init(&node->view_lock, NULL);
     if (node->config.ip == 0)
         node->config.ip = (10u << 24) | (77u << 16) | config->id;
-    bool made = make_view(node, error) && open_port(node, error);
+    node->members = calloc(config->group_count, sizeof node->members[0]);
+    node->members_seen = calloc(config->group_count, sizeof node->members_seen[0]);
+    bool made = node->members != NULL && node->members_seen != NULL;
+    if (!made)
+        (void)snprintf(error, HOST_ERROR_MAX, "out of memory");
+    made = made && make_view(node, error) && open_port(node, error);
     for (uint32_t i = 0; made && i < config->lane_count; i++)
         made = make_lane(node, i, error);
     node->alive = true;
@@ -232,7 +238,11 @@ void node_destroy(struct node *node)
     memory_release(node->region.memory, node->region.bytes);
     node->edge_region = node->region = (struct region){0};
     node->view_cell = NULL;
-    (void)pthread_mutex_destroy(&node->boot_lock);
+    free(node->members);
+    free(node->members_seen);
+    node->members = NULL;
+    node->members_seen = NULL;
+    (void)pthread_mutex_destroy(&node->view_lock);
 }
 
 void node_port_line(const struct node *node, char *line)

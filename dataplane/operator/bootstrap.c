@@ -103,7 +103,8 @@ static bool binds_all(struct candidate *node, const struct candidate *nodes, uin
         if (!all)
             operator_complain(nodes[i].endpoint,
                               "node %u is not the member that the cluster was made with: it has "
-                              "lost its log; replacement comes with durable membership; nothing "
+                              "lost its log; `quorate member replace` takes it in under an id of "
+                              "its own; nothing "
                               "was changed",
                               nodes[i].id);
     }

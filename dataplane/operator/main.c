@@ -16,6 +16,10 @@ static const char doc[] =
     "Verbs:\n"
     "  status                 every endpoint's node and groups\n"
     "  member list            the cluster's members\n"
+    "  member add ID          takes the node in, as a learner: it gets everything and has no vote\n"
+    "  member promote ID      a learner that has caught up becomes a voter\n"
+    "  member remove ID       whoever it is, the leader too\n"
+    "  member replace OLD NEW the node NEW comes in and takes the place of OLD\n"
     "  ping                   round trip to every endpoint\n"
     "  put KEY VALUE          get KEY          del KEY\n"
     "  cas KEY OLD NEW        incr KEY [AMOUNT]\n"
@@ -24,6 +28,7 @@ static const char doc[] =
     "  plan                   which room runs on which core\n"
     "  keygen FILE            a client's key: the secret goes to FILE, the public key is printed\n"
     "\n"
+    "A change of members is carried through in every group; said again, it goes on where it was.\n"
     "Reads and writes go through the first endpoint that can serve them. Before "
     "an argument that begins with a minus, write --. Exit status: 0; 64 usage; 65 the answer is no "
     "(no such key, "
@@ -36,6 +41,9 @@ enum option_key {
     KEY_TIMEOUT,
     KEY_CLUSTER,
     KEY_TO,
+    KEY_BALANCE,
+    KEY_ADDRESS,
+    KEY_WITNESS,
     KEY_TOPOLOGY,
     KEY_NIC,
     KEY_LANES,
@@ -52,6 +60,11 @@ static const struct argp_option option_list[] = {
     {"cluster", KEY_CLUSTER, "HEX", 0,
      "bootstrap: finish one that reached only some nodes, under its name", 1},
     {"to", KEY_TO, "ID", 0, "move-leader: who shall lead (default: whose log is the longest)", 1},
+    {"balance", KEY_BALANCE, NULL, 0, "move-leader: until all voters lead equally many groups", 1},
+    {"address", KEY_ADDRESS, "IP:PORT", 0,
+     "member add, replace: the node must have this address (default: whatever it has)", 1},
+    {"witness", KEY_WITNESS, NULL, 0,
+     "member promote: to a witness, which votes and keeps no copy of the data", 1},
     {"topology", KEY_TOPOLOGY, "XML|SYNTHETIC", 0,
      "plan: a machine that lstopo described, or \"pack:2 core:8 pu:2\" (default: this one)", 1},
     {"nic", KEY_NIC, "PCI", 0, "plan: address of the network card", 1},
@@ -72,6 +85,10 @@ struct verb {
 static const struct verb verbs[] = {
     {"status", NULL, 1, operator_status},
     {"member", "list", 2, operator_members},
+    {"member", "add", 0, operator_member},
+    {"member", "promote", 0, operator_member},
+    {"member", "remove", 0, operator_member},
+    {"member", "replace", 0, operator_member},
     {"ping", NULL, 1, operator_ping},
     {"put", NULL, 0, operator_key},
     {"get", NULL, 0, operator_key},
@@ -82,9 +99,6 @@ static const struct verb verbs[] = {
     {"move-leader", NULL, 1, operator_move_leader},
     {"plan", NULL, 1, operator_plan},
     {"keygen", NULL, 0, operator_keygen},
-    {"member", "add", 0, NULL},
-    {"member", "remove", 0, NULL},
-    {"member", "promote", 0, NULL},
     {"snapshot", NULL, 0, NULL},
     {"watch", NULL, 0, NULL},
     {"top", NULL, 0, NULL},
@@ -158,6 +172,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_TO:
         options->to = (uint32_t)parse_number(text, 10, 65534, state);
+        return 0;
+    case KEY_BALANCE:
+        options->balance = true;
+        return 0;
+    case KEY_WITNESS:
+        options->witness = true;
+        return 0;
+    case KEY_ADDRESS:
+        options->address = text;
         return 0;
     case KEY_TOPOLOGY:
         options->topology = text;

@@ -121,6 +121,8 @@ int operator_move_leader(const struct operator_options *options)
     static struct leader nodes[OPERATOR_ENDPOINTS_MAX];
     uint32_t led = 0, answered = 0;
     int code = EX_OK;
+    if (options->balance)
+        return operator_balance(options);
     for (uint32_t i = 0; i < options->endpoint_count; i++) {
         nodes[i].endpoint = options->endpoint[i];
         look(options, &nodes[i]);

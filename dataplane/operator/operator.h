@@ -29,8 +29,11 @@ struct operator_options {
     uint32_t endpoint_count;
     char endpoint[OPERATOR_ENDPOINTS_MAX][OPERATOR_ENDPOINT_MAX];
     uint32_t timeout_ms;
-    uint64_t cluster; /* bootstrap: 0 draws one */
-    uint32_t to;      /* move-leader: a member, 0: whoever is the furthest */
+    uint64_t cluster;    /* bootstrap: 0 draws one */
+    uint32_t to;         /* move-leader: a member, 0: whoever is the furthest */
+    bool balance;        /* move-leader: spread them */
+    bool witness;        /* member promote: to witness */
+    const char *address; /* member add: where the node must be; NULL: wherever it is */
     const char *topology;
     const char *nic;
     uint32_t lanes; /* 0: not given */
@@ -52,7 +55,37 @@ __attribute__((format(printf, 2, 3))) void operator_complain(const char *subject
 bool operator_endpoints(struct operator_options *options, const char *list);
 
 operator_verb operator_status, operator_members, operator_key, operator_ping, operator_bootstrap,
-    operator_move_leader, operator_plan, operator_keygen;
+    operator_member, operator_move_leader, operator_balance, operator_plan, operator_keygen;
+
+/* ---- groups.c: a group by its leader --------------------------------------------------------- */
+
+#define OPERATOR_PAUSE_MS     50
+#define OPERATOR_SENTENCE_MAX 512u
+
+int64_t operator_now_ms(void);
+void operator_pause(void);
+
+/* Says it, and what came back is in `text`, cut to its size. */
+enum operator_reply_type operator_tell(const struct operator_options *options, const char *endpoint,
+                                       uint32_t count, const char *const *words, char *text,
+                                       size_t capacity);
+/* JSON, or NULL. */
+json_t *operator_ask_quietly(const struct operator_options *options, const char *endpoint,
+                             uint32_t count, const char *const *words);
+
+struct operator_leader {
+    const char *endpoint;
+    unsigned id;
+    json_t *group; /* what it says of the group; the caller's */
+};
+
+/* False: none of the endpoints says that it leads. */
+bool operator_find_leader(const struct operator_options *options, uint32_t group,
+                          struct operator_leader *leader);
+/* NULL: it does not belong. */
+const json_t *operator_group_member(const json_t *group, unsigned id);
+bool operator_has_role(const json_t *member, const char *role);
+uint64_t operator_incarnation(const json_t *member); /* 0: it does not say */
 
 /* Asks one endpoint for JSON of a type; NULL: said why on standard error. */
 json_t *operator_ask_json(const struct operator_options *options, const char *endpoint,

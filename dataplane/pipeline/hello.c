@@ -30,7 +30,7 @@ uint32_t seal_hello(struct lane *lane)
     seal->hello_epoch = self->hello_epoch;
     uint32_t count = 0;
     for (uint32_t i = 0; i < view->member_count; i++) {
-        if (view->member[i].id == view->self)
+        if (view->member[i].id == view->self || view->member[i].ip == 0)
             continue;
         struct wire_hello hello;
         struct outgoing *out = seal_to_member(lane, view->member[i].id, 0,

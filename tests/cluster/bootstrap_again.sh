@@ -36,7 +36,7 @@ refused() { # text, then quorate's arguments
     answer=$(timeout 20 quorate "$@" bootstrap 2>&1) || status=$?
     say "quorate $* bootstrap: $answer"
     expect "$text is refused" test "$status" -ne 0
-    expect "with the sentence" matches '*durable*' "$answer"
+    expect "with the sentence" matches '*quorate member*' "$answer"
 }
 
 awaits() { # NODE

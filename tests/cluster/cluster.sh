@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# cluster.sh N [--driver af_packet|af_xdp] [--with FILE] [-- COMMAND ...]
+# cluster.sh N [--driver af_packet|af_xdp] [--with FILE] [--spares M] [-- COMMAND ...]
 #
+# M more nodes run beside the N, are in no cluster, and know where the N are.
 # N real quorated processes, each in a network namespace of its own, with the lines of FILE in their configurations.
 # dp0 carries the consensus port and has no kernel address; mg0 carries RESP. Both hang on bridges in one more
 # namespace, in which COMMAND runs. Without COMMAND the cluster stays up until interrupted. Everything is taken down
@@ -15,7 +16,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=${QUORATE_BUILD:-$here/../../build}
 
 usage() {
-    echo "usage: ./dev cluster N [--driver af_packet|af_xdp] [--with FILE] [-- COMMAND ...]" >&2
+    echo "usage: ./dev cluster N [--driver af_packet|af_xdp] [--with FILE] [--spares M] [-- COMMAND ...]" >&2
     exit 64
 }
 
@@ -24,6 +25,7 @@ count=$1
 shift
 driver=af_packet
 with=/dev/null
+spares=0
 while [[ $# -gt 0 ]]; do
     case $1 in
     --driver)
@@ -34,6 +36,10 @@ while [[ $# -gt 0 ]]; do
         with=${2:-}
         shift 2 || usage
         ;;
+    --spares)
+        spares=${2:-}
+        shift 2 || usage
+        ;;
     --)
         shift
         break
@@ -42,6 +48,7 @@ while [[ $# -gt 0 ]]; do
     esac
 done
 [[ $driver == af_packet || $driver == af_xdp ]] || usage
+[[ $spares =~ ^[0-4]$ ]] || usage
 if [[ $(id -u) -ne 0 ]]; then
     echo "cluster: needs root for network namespaces; ./dev demo does not" >&2
     exit 77
@@ -133,8 +140,10 @@ join() { # namespace interface bridge port
     ip -n "$1" link set "$2" up
 }
 
-for ((i = 1; i <= count; i++)); do
+for ((i = 1; i <= count + spares; i++)); do
     space=$tag-$i
+    also=
+    ((i <= count)) || also=",$i@10.77.0.$i:7700"
     spaces+=("$space")
     ip netns add "$space"
     ip -n "$space" link set lo up
@@ -145,7 +154,7 @@ for ((i = 1; i <= count; i++)); do
 [node]
 id = $i
 [cluster]
-members = $members
+members = $members$also
 [port]
 name = net_${driver}0,iface=dp0
 address = 10.77.0.$i/24
@@ -180,10 +189,10 @@ answers() { # node
     in_wire quorate --endpoints "10.78.0.$1:6379" status >/dev/null 2>&1
 }
 
-for ((i = 1; i <= count; i++)); do
+for ((i = 1; i <= count + spares; i++)); do
     "$dir/start" "$i"
 done
-for ((i = 1; i <= count; i++)); do
+for ((i = 1; i <= count + spares; i++)); do
     for ((try = 0; try < 200; try++)); do
         ! answers "$i" || break
         kill -0 "$(<"$dir/$i.pid")" 2>/dev/null || give_up "node $i ended at its start"

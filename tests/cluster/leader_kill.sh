@@ -69,5 +69,5 @@ say "bootstrap says: $answer"
 check "bootstrap over all endpoints is refused" equal 65 "$status"
 stays_out || fail "bootstrap took the node in"
 check "a member says when replacement comes" \
-    matches '*already; replacement comes with durable membership' \
+    matches '*already; `quorate member` changes who belongs to it' \
     "$(redis "${survivors[0]}" QUORATE BOOTSTRAP "$(known "${survivors[0]}" .cluster)" 1=1)"

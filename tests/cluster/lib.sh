@@ -161,3 +161,48 @@ judge_clients() {
     sed '0,/\("op": "append".*"outcome": \)"ok"/s//\1"fail"/' "$history" >"$history.lost"
     check "nor with an append that was acknowledged called void" verdict 70 "$history.lost"
 }
+
+# ---- members ---------------------------------------------------------------------------------------------------------
+
+readonly SPARE=4
+
+# member VERB...: asked of all nodes, the spare one too.
+member() {
+    timeout 60 quorate --endpoints "$QUORATE_ENDPOINTS,$(address "$SPARE"):6379" member "$@"
+}
+
+state() { # NODE: what the others call it; nothing if it does not belong
+    member -o json list 2>/dev/null | jq -r "select(.id == $1) | .state" || true
+}
+
+is_in_state() { # NODE STATE
+    [[ $(state "$1") == "$2" ]]
+}
+
+is_out() { # NODE: at who leads now, no configuration names it
+    local leader
+    leader=$(leader_of "${NODES[@]}" "$SPARE")
+    [[ -n $leader ]] && [[ $(known "$leader" ".groups[0].members | map(.id) | index($1)") == null ]]
+}
+
+# Clients go on until this many more questions are answered: a phase of the history, whose answer times are reported.
+phases=()
+phase() { # NAME
+    phases+=("$1=$(python3 -c 'import time; print(time.monotonic_ns())')")
+}
+
+more_answers() { # COUNT
+    local before
+    before=$(answered)
+    await 30 "$1 more questions are answered" has_answered "$((before + $1))"
+}
+
+report_phases() {
+    phase end
+    "$(dirname "${BASH_SOURCE[0]}")/phases.py" "$history" "${phases[@]}"
+}
+
+# Nobody was left in doubt: what was not done was said to be not done.
+no_doubt() {
+    equal 0 "$(grep -c '"outcome": "open"' "$history")"
+}

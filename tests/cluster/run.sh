@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# run.sh TEST [DRIVER]: TEST.sh inside a cluster of three. 77, with the reason: this machine can not.
+# run.sh TEST [DRIVER]: TEST.sh inside a cluster of three, member_* with a spare node. 77, with the reason: this machine
+# can not.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -30,8 +31,10 @@ trap 'rm -f "$log"' EXIT
 status=0
 with=/dev/null
 [[ ! -f $here/$name.ini ]] || with=$here/$name.ini
+spares=0
+[[ $name != member_* ]] || spares=1
 timeout --kill-after=20 "$TEST_SECONDS" \
-    "$here/cluster.sh" 3 --driver "$driver" --with "$with" -- "$here/$name.sh" >"$log" 2>&1 || status=$?
+    "$here/cluster.sh" 3 --driver "$driver" --with "$with" --spares "$spares" -- "$here/$name.sh" >"$log" 2>&1 || status=$?
 cat "$log"
 [[ $status -ne 124 && $status -ne 137 ]] || echo "cluster: FAILED: not done after $TEST_SECONDS seconds"
 exit "$status"

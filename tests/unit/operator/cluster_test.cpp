@@ -143,7 +143,7 @@ TEST_F(Bootstrap, AMemberThatLostItsLogIsNotLetIn)
     nodes[0].answers["QUORATE MEMBERS"] = members_with("00000000000000dd");
     Result result = quorate("bootstrap --cluster ff" + start());
     EXPECT_EQ(result.code, 65);
-    EXPECT_NE(result.errors.find("durable membership"), std::string::npos) << result.errors;
+    EXPECT_NE(result.errors.find("quorate member replace"), std::string::npos) << result.errors;
     EXPECT_TRUE(told(1).empty());
     EXPECT_TRUE(told(2).empty());
 }

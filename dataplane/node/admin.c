@@ -247,12 +247,13 @@ static bool move_leader(struct node *node, const char *argument, char *text, uin
     unsigned long to = strtoul(argument, &end, 10), group = NODE_ALL_GROUPS;
     if (end != argument && *end == ' ')
         group = strtoul(end + 1, &end, 10);
-    bool any = to == 0, member = any;
+    bool any = to == 0, member = any && (argument[0] == '\0' || group != NODE_ALL_GROUPS);
     const char *why = NULL;
     (void)pthread_mutex_lock(&node->view_lock);
     for (uint32_t i = 0; i < node->shown_view.member_count; i++)
         member |= node->shown_view.member[i].id == to;
     (void)pthread_mutex_unlock(&node->view_lock);
+    member &= group == NODE_ALL_GROUPS || group < node->config.group_count;
     if (!member || *end != '\0')
         why = "wants: the id of a member, or nothing: whoever is the furthest";
     else if (to == node->config.id)

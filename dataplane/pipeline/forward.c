@@ -9,11 +9,30 @@ static const uint8_t *encoded(const struct wire_view *view, uint32_t *bytes)
     return view->body - WIRE_MESSAGE_BYTES;
 }
 
+/* A node without a role is told by nobody who leads: it asks one member after the other, and the answer
+ * to its clients' requests says it. So the clients of a node that was removed still hear what became
+ * of their last commands. */
+static uint16_t guide(struct group *group, uint16_t self)
+{
+    const struct wire_members *force = &group->members.force;
+    if (++group->guide_unanswered > GUIDE_UNANSWERED_MAX)
+        group->guide = RAFT_NOBODY;
+    for (uint32_t i = 0; group->guide == RAFT_NOBODY && i < force->count; i++) {
+        const struct wire_member *member = &force->member[group->guides_tried++ % force->count];
+        if (member->id != self && member->role == WIRE_ROLE_VOTER)
+            return member->id;
+    }
+    return group->guide;
+}
+
 bool order_forward(struct lane *lane, const struct arrival *arrival)
 {
     if (arrival->frame.peer.ip != 0 || !lane->started)
         return false; /* clients on the network are told who leads and go there themselves */
-    uint16_t leader = raft_leader(lane->group[arrival->slot].raft);
+    struct group *group = &lane->group[arrival->slot];
+    uint16_t leader = raft_leader(group->raft);
+    if (leader == RAFT_NOBODY && group->out)
+        leader = guide(group, lane->config.self);
     if (leader == RAFT_NOBODY || leader == lane->config.self)
         return false;
     uint32_t bytes;
@@ -49,6 +68,12 @@ static void send_home(struct lane *lane, const struct arrival *arrival, uint32_t
     memcpy(parcel + 1, message, bytes);
 }
 
+static void be_guided(struct group *group, uint16_t self, uint16_t leader)
+{
+    group->guide = leader == self ? RAFT_NOBODY : leader;
+    group->guide_unanswered = 0;
+}
+
 void order_reply_home(struct lane *lane, const struct arrival *arrival)
 {
     struct wire_reply reply;
@@ -59,6 +84,8 @@ void order_reply_home(struct lane *lane, const struct arrival *arrival)
         reply.route = (uint32_t)(fragment.id >> 32); /* apply numbers pieces so */
     } else {
         refusal = wire_get_reply(&arrival->view, &reply);
+        if (refusal == WIRE_OK && arrival->member && lane->started)
+            be_guided(&lane->group[arrival->slot], lane->config.self, reply.leader);
     }
     if (refusal != WIRE_OK)
         lane->open.refused[refusal]++;

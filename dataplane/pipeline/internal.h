@@ -19,21 +19,22 @@
 
 #include <stdatomic.h>
 
-#define ADMIT_BATCH         64u
-#define ORIGINS_MAX         65536u /* unapplied proposals whose asker is remembered; power of two */
-#define VERIFY_BURST        256u   /* messages that one poll of verify takes */
-#define HELD_MAX            4096u  /* messages waiting for storage; power of two */
-#define PENDING_WRITES_MAX  4096u  /* writes handed to persist and not yet stored; power of two */
-#define CLIENT_FRAMES_MAX   16u    /* frames to different clients that are open at a time */
-#define FRAME_STASH         32u
-#define READS_BYTES         (4u << 20)  /* an eighth holds the reads of one burst */
-#define READ_BODY_MAX       1024u       /* of a read's command: key or pattern */
-#define APPLY_SCRATCH_BYTES (64u << 10) /* a SCAN's answer */
-#define CUTTINGS_MAX        2u
-#define BROUGHT_MAX         8u /* configurations that one APPEND may bring */
-#define STATUS_PERIOD_NS    1000000u
-#define HELLO_PERIOD_NS     1000000000u
-#define REASSEMBLY_NS       200000000u
+#define ADMIT_BATCH          64u
+#define ORIGINS_MAX          65536u /* unapplied proposals whose asker is remembered; power of two */
+#define VERIFY_BURST         256u   /* messages that one poll of verify takes */
+#define HELD_MAX             4096u  /* messages waiting for storage; power of two */
+#define PENDING_WRITES_MAX   4096u  /* writes handed to persist and not yet stored; power of two */
+#define CLIENT_FRAMES_MAX    16u    /* frames to different clients that are open at a time */
+#define FRAME_STASH          32u
+#define READS_BYTES          (4u << 20)  /* an eighth holds the reads of one burst */
+#define READ_BODY_MAX        1024u       /* of a read's command: key or pattern */
+#define APPLY_SCRATCH_BYTES  (64u << 10) /* a SCAN's answer */
+#define CUTTINGS_MAX         2u
+#define GUIDE_UNANSWERED_MAX 8u
+#define BROUGHT_MAX          8u /* configurations that one APPEND may bring */
+#define STATUS_PERIOD_NS     1000000u
+#define HELLO_PERIOD_NS      1000000000u
+#define REASSEMBLY_NS        200000000u
 #define REASSEMBLY_QUIET_NS                                                                        \
     25000000u /* so long without a piece, and a message gives way to a newer one */
 
@@ -89,10 +90,14 @@ struct group {
     uint64_t applied_told;
     uint64_t votes_granted;
     uint16_t number;
-    bool touched;                 /* in this turn's list */
-    bool led;                     /* by this node when its machine last spoke */
-    bool joint;                   /* so is the configuration in force */
-    bool has_witness;             /* as above */
+    bool touched;              /* in this turn's list */
+    bool led;                  /* by this node when its machine last spoke */
+    bool joint;                /* so is the configuration in force */
+    bool has_witness;          /* as above */
+    bool out;                  /* no configuration gives this node a role */
+    uint16_t guide;            /* who leads, as a member has said that was asked */
+    uint32_t guide_unanswered; /* requests that went there since its last answer */
+    uint32_t guides_tried;
     _Atomic uint32_t transfer_to; /* id + 1 of who shall lead, 0: nothing asked; any to order */
     CACHE_ALIGNED _Atomic uint64_t status_version; /* odd: being written */
     struct lane_group_status status;
@@ -384,7 +389,7 @@ uint32_t order_change(struct lane *, uint32_t slot);
 /* A leader's way out of a joint configuration, once that is committed. */
 void order_leave_joint(struct lane *, struct group *);
 /* The configuration in force is another one, or is committed now: control shall know. */
-void order_tell_members(struct group *);
+void order_tell_members(struct group *, uint16_t self);
 /* An entry that holds a configuration, into lane->order.brought. False: no room for one more. */
 bool order_bring(struct lane *, const uint8_t *body, uint32_t bytes, struct raft_entry *entry);
 void order_noop(struct lane *, struct group *);

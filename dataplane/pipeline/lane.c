@@ -156,6 +156,7 @@ static void init_groups(struct lane *lane, uint8_t *base, const struct plan *pla
     for (uint32_t i = 0; i < lane->group_count; i++) {
         struct group *group = &lane->group[i];
         *group = (struct group){
+            .guide = RAFT_NOBODY,
             .number = (uint16_t)(i * lane->config.lane_count + lane->config.index),
             .raft = (void *)(base + plan->raft[i]),
             .reads = doorway_init(base + plan->reads[i], READS_BYTES),
@@ -291,7 +292,7 @@ bool lane_start(struct lane *lane)
         machine.now_ns = lane->look[ROOM_ORDER]->clock.now_ns;
         begin_with(&machine, &view->first);
         recover_group(lane, group, &machine);
-        order_tell_members(group);
+        order_tell_members(group, lane->config.self);
         group->wake_ns = lane->look[ROOM_ORDER]->clock.now_ns;
         group->time.last_seen_ns = lane->look[ROOM_ORDER]->clock.now_ns;
     }

@@ -159,7 +159,7 @@ static void remember(struct lane_members *known, const struct wire_member *membe
             known->other[known->other_count++] = members[i];
 }
 
-void order_tell_members(struct group *group)
+void order_tell_members(struct group *group, uint16_t self)
 {
     struct lane_members *known = &group->members, before = *known;
     uint64_t index, version = atomic_load_explicit(&group->members_version, memory_order_relaxed);
@@ -177,8 +177,12 @@ void order_tell_members(struct group *group)
     atomic_store_explicit(&group->members_version, version + 2, memory_order_release);
     group->joint = force->joint;
     group->has_witness = false;
-    for (uint32_t i = 0; i < force->count; i++)
-        group->has_witness |= raft_is_witness(group->raft, force->member[i].id);
+    group->out = true;
+    for (uint32_t i = 0; i < force->count; i++) {
+        const struct wire_member *member = &force->member[i];
+        group->has_witness |= raft_is_witness(group->raft, member->id);
+        group->out &= member->id != self || member->role == WIRE_ROLE_NONE;
+    }
 }
 
 bool lane_members(const struct lane *lane, uint16_t group, uint64_t *seen,

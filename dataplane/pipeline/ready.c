@@ -91,7 +91,7 @@ bool order_ready(struct lane *lane, uint32_t slot)
             order_leave_joint(lane, group);
         raft_ready(group->raft, lane->order.next_seq, &ready);
         if (UNLIKELY(ready.members_changed))
-            order_tell_members(group);
+            order_tell_members(group, lane->config.self);
         if (ready.must_persist)
             hand_write(lane, group, slot, &ready);
         if (ready.persist_first != 0 && lane->fused)

@@ -65,8 +65,8 @@ enum edge_question {
     EDGE_ASK_BOOTSTRAP,   /* QUORATE BOOTSTRAP; argument: cluster-hex id=incarnation-hex,... */
     EDGE_ASK_MOVE_LEADER, /* QUORATE MOVE-LEADER; argument: id (0: any), perhaps a group; nothing */
     EDGE_ASK_GROUP,       /* QUORATE GROUP; argument: its number. JSON */
-    EDGE_ASK_JOIN, /* QUORATE JOIN; argument: cluster-hex id=hex,... id=hex@address:port,... */
-    EDGE_ASK_CHANGE, /* QUORATE CHANGE; argument: group add|promote|witness|demote|remove:id=hex,... */
+    EDGE_ASK_JOIN,   /* QUORATE JOIN; argument: cluster-hex id=hex,... id=hex@address:port,... */
+    EDGE_ASK_CHANGE, /* QUORATE CHANGE; argument: group add|promote|witness|demote|remove:id=hex */
 };
 
 /* Writes a NUL-terminated text of less than `capacity` bytes. False: the text says why not. Called

@@ -1,5 +1,5 @@
-/* admin.c: answers that only the node has: status as JSON, and the one bootstrap; who belongs to the
- * cluster is membership.c's. Runs on the edge's thread. */
+/* admin.c: answers that only the node has: status as JSON, and the one bootstrap; who belongs to
+ * the cluster is membership.c's. Runs on the edge's thread. */
 #include "dataplane/node/agreed.h"
 #include "dataplane/node/internal.h"
 #include "protocols/wire/fragment.h"
@@ -222,7 +222,9 @@ static bool bootstrap(struct node *node, const char *argument, char *text, uint3
     else if (node->cluster_shown != 0)
         why = "this node is in a cluster already; `quorate member` changes who belongs to it";
     else if (!configured(node, ids, count))
-        why = "these are not the members that this node's configuration names";
+        why =
+            "these are not the members that this node's configuration names; `quorate member add` "
+            "takes one more into a cluster that is there";
     if (why == NULL && !node_bind(node, cluster, ids, incarnations, count, &view))
         why = "this node, in this incarnation, is not among the members";
     if (why == NULL && heard_another(node, &view))

@@ -1,5 +1,5 @@
-/* control.c: what a node knows of its cluster: bound at bootstrap, kept up by its logs and by hellos
- * (follow.c), published as views. */
+/* control.c: what a node knows of its cluster: bound at bootstrap, kept up by its logs and by
+ * hellos (follow.c), published as views. */
 #include "dataplane/node/agreed.h"
 #include "dataplane/node/internal.h"
 

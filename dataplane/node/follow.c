@@ -1,12 +1,13 @@
-/* follow.c: the view follows the logs. Each group's lane tells who belongs, as its log has it; the view
- * has whoever any group names, the former configuration's members too until the new one is
+/* follow.c: the view follows the logs. Each group's lane tells who belongs, as its log has it; the
+ * view has whoever any group names, the former configuration's members too until the new one is
  * committed.
  *
- * Where a member is, no log says: it says so itself, by HELLO, to everybody in its view, each second.
- * Who is taken in later is told where the others are (QUORATE JOIN) and is a guest of theirs from its
- * first hello on, before any configuration names it: whoever then leads knows where to send. A
- * guest is listened to and answered; whether it counts the machines know. So are members that have
- * left, as long as they speak: they may still have to hear what became of their last requests. */
+ * Where a member is, no log says: it says so itself, by HELLO, to everybody in its view, each
+ * second. Who is taken in later is told where the others are (QUORATE JOIN) and is a guest of
+ * theirs from its first hello on, before any configuration names it: whoever then leads knows where
+ * to send. A guest is listened to and answered; whether it counts the machines know. So are members
+ * that have left, as long as they speak: they may still have to hear what became of their last
+ * requests. */
 #include "dataplane/node/internal.h"
 
 #include <string.h>

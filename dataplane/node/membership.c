@@ -1,5 +1,5 @@
-/* membership.c: who belongs to the cluster, for the operator: lists, a node that joins, and changes of
- * one group by its leader. Runs on the edge's thread. */
+/* membership.c: who belongs to the cluster, for the operator: lists, a node that joins, and changes
+ * of one group by its leader. Runs on the edge's thread. */
 #include "dataplane/node/config.h"
 #include "dataplane/node/internal.h"
 

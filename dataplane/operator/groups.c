@@ -1,5 +1,5 @@
-/* groups.c: one group at a time, by its leader, whichever endpoint that is at the moment. Nodes that do
- * not answer are passed over without a word: that somebody is gone is why one asks. */
+/* groups.c: one group at a time, by its leader, whichever endpoint that is at the moment. Nodes
+ * that do not answer are passed over without a word: that somebody is gone is why one asks. */
 #include "dataplane/operator/operator.h"
 
 #include <stdlib.h>

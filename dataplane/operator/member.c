@@ -78,8 +78,8 @@ static void plan(const struct goal *goal, const json_t *group, char *spec, size_
         append(spec, capacity, "remove", goal->old_id, operator_incarnation(old));
 }
 
-/* Somebody who is to go should not lead: it would never hear who leads after it, and could not tell its
- * clients what became of their last commands. */
+/* Somebody who is to go should not lead: it would never hear who leads after it, and could not tell
+ * its clients what became of their last commands. */
 static bool leads_but_goes(const struct goal *goal, const struct operator_leader *leader)
 {
     return (goal->wish == WISH_GONE && leader->id == goal->id) ||
@@ -99,7 +99,8 @@ static bool may_pass(const char *text, int64_t waited_ms)
     return strstr(text, "LOSES_QUORUM") != NULL && waited_ms < QUORUM_MS;
 }
 
-/* One question to the leader. EX_TEMPFAIL: it may go better later, `last` says why it did not now. */
+/* One question to the leader. EX_TEMPFAIL: it may go better later, `last` says why it did not now.
+ * */
 static int ask_leader(const struct operator_options *options, const struct goal *goal,
                       uint32_t group, const struct operator_leader *leader, int64_t waited_ms,
                       char last[OPERATOR_SENTENCE_MAX])

@@ -9,13 +9,13 @@ static const uint8_t *encoded(const struct wire_view *view, uint32_t *bytes)
     return view->body - WIRE_MESSAGE_BYTES;
 }
 
-/* A node without a role is told by nobody who leads: it asks one member after the other, and the answer
- * to its clients' requests says it. So the clients of a node that was removed still hear what became
- * of their last commands. */
+/* A node without a role is told by nobody who leads: it asks one member after the other, and the
+ * answer to its clients' requests says it. So the clients of a node that was removed still hear
+ * what became of their last commands. */
 static uint16_t guide(struct group *group, uint16_t self)
 {
     const struct wire_members *force = &group->members.force;
-    if (++group->guide_unanswered > GUIDE_UNANSWERED_MAX)
+    if (++group->guide_unanswered > GUIDE_SILENT_MAX)
         group->guide = RAFT_NOBODY;
     for (uint32_t i = 0; group->guide == RAFT_NOBODY && i < force->count; i++) {
         const struct wire_member *member = &force->member[group->guides_tried++ % force->count];

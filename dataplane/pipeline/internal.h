@@ -19,22 +19,22 @@
 
 #include <stdatomic.h>
 
-#define ADMIT_BATCH          64u
-#define ORIGINS_MAX          65536u /* unapplied proposals whose asker is remembered; power of two */
-#define VERIFY_BURST         256u   /* messages that one poll of verify takes */
-#define HELD_MAX             4096u  /* messages waiting for storage; power of two */
-#define PENDING_WRITES_MAX   4096u  /* writes handed to persist and not yet stored; power of two */
-#define CLIENT_FRAMES_MAX    16u    /* frames to different clients that are open at a time */
-#define FRAME_STASH          32u
-#define READS_BYTES          (4u << 20)  /* an eighth holds the reads of one burst */
-#define READ_BODY_MAX        1024u       /* of a read's command: key or pattern */
-#define APPLY_SCRATCH_BYTES  (64u << 10) /* a SCAN's answer */
-#define CUTTINGS_MAX         2u
-#define GUIDE_UNANSWERED_MAX 8u
-#define BROUGHT_MAX          8u /* configurations that one APPEND may bring */
-#define STATUS_PERIOD_NS     1000000u
-#define HELLO_PERIOD_NS      1000000000u
-#define REASSEMBLY_NS        200000000u
+#define ADMIT_BATCH         64u
+#define ORIGINS_MAX         65536u /* unapplied proposals whose asker is remembered; power of two */
+#define VERIFY_BURST        256u   /* messages that one poll of verify takes */
+#define HELD_MAX            4096u  /* messages waiting for storage; power of two */
+#define PENDING_WRITES_MAX  4096u  /* writes handed to persist and not yet stored; power of two */
+#define CLIENT_FRAMES_MAX   16u    /* frames to different clients that are open at a time */
+#define FRAME_STASH         32u
+#define READS_BYTES         (4u << 20)  /* an eighth holds the reads of one burst */
+#define READ_BODY_MAX       1024u       /* of a read's command: key or pattern */
+#define APPLY_SCRATCH_BYTES (64u << 10) /* a SCAN's answer */
+#define CUTTINGS_MAX        2u
+#define GUIDE_SILENT_MAX    8u
+#define BROUGHT_MAX         8u /* configurations that one APPEND may bring */
+#define STATUS_PERIOD_NS    1000000u
+#define HELLO_PERIOD_NS     1000000000u
+#define REASSEMBLY_NS       200000000u
 #define REASSEMBLY_QUIET_NS                                                                        \
     25000000u /* so long without a piece, and a message gives way to a newer one */
 

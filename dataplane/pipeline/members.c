@@ -1,6 +1,6 @@
-/* members: who belongs to a group. Changes that somebody asks for go to the machine and, as an entry,
- * into the log; configurations that others have appended come out of it; what is in force is told
- * to the control thread, which publishes the view. */
+/* members: who belongs to a group. Changes that somebody asks for go to the machine and, as an
+ * entry, into the log; configurations that others have appended come out of it; what is in force is
+ * told to the control thread, which publishes the view. */
 #include "dataplane/pipeline/internal.h"
 
 /* ---- into the log and out of it -------------------------------------------------------------- */

@@ -28,8 +28,8 @@ void order_touch(struct lane *lane, uint32_t slot)
     raft_tick(group->raft, lane->look[ROOM_ORDER]->clock.now_ns);
 }
 
-/* Sizes and terms of the entries of a checked APPEND, into lane->step_entries; it is cut short where
- * it brings too many configurations at a time. */
+/* Sizes and terms of the entries of a checked APPEND, into lane->step_entries; it is cut short
+ * where it brings too many configurations at a time. */
 static void list_entries(struct lane *lane, struct wire_raft *message, const uint8_t *entries)
 {
     const uint8_t *first = entries;

@@ -1,5 +1,5 @@
-/* transfer: leadership goes to another member because somebody said so: control, or an operator. What
- * they wish waits in the groups; one counter says that there is something. */
+/* transfer: leadership goes to another member because somebody said so: control, or an operator.
+ * What they wish waits in the groups; one counter says that there is something. */
 #include "dataplane/pipeline/internal.h"
 
 bool lane_transfer(struct lane *lane, uint16_t group, uint16_t to)

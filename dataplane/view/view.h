@@ -7,6 +7,11 @@
  *   control: view_publish(new) ── view_synchronize() ──► grace epoch + 1 ── old view reused
  *   reader:  v = view_read(cell) ... use v ... view_quiescent()
  *
+ *   Who is in it follows the groups' logs; those have ids and nonces. Where a member is, it says
+ *   itself: by HELLO, each second, to everybody in its view. Who joins was told by the operator
+ *   where the others are, and is a guest of theirs from its first hello on: heard and answered, but
+ *   of no configuration. What a configuration file says of an address holds until the first hello.
+ *
  *   Threads register with liburcu. Its report may have to wake the waiter, which is a system call,
  *   so a polling core has a place here instead and reports by a store; control looks at the places
  *   before it asks liburcu.

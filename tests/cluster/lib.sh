@@ -179,10 +179,10 @@ is_in_state() { # NODE STATE
     [[ $(state "$1") == "$2" ]]
 }
 
-is_out() { # NODE: at who leads now, no configuration names it
+is_out() { # NODE: at who leads the first group now, no group's configuration names it
     local leader
     leader=$(leader_of "${NODES[@]}" "$SPARE")
-    [[ -n $leader ]] && [[ $(known "$leader" ".groups[0].members | map(.id) | index($1)") == null ]]
+    [[ -n $leader ]] && [[ $(known "$leader" "[.groups[].members[].id] | index($1)") == null ]]
 }
 
 # Clients go on until this many more questions are answered: a phase of the history, whose answer times are reported.

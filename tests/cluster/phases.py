@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Answer times in the phases of a history: phases.py HISTORY NAME=MONOTONIC_NS...
 
-A phase lasts until the next one begins; the last NAME is the end. A line for each: how many questions were answered, how
-many were refused for now, and the median, 99th percentile and maximum of the answer times.
+A phase lasts until the next one begins; the last NAME is the end. A line for each: how many questions were answered,
+how many were refused for now, and the median, 99th percentile and maximum of the answer times.
 """
 import json
 import sys

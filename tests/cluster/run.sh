@@ -34,7 +34,8 @@ with=/dev/null
 spares=0
 [[ $name != member_* ]] || spares=1
 timeout --kill-after=20 "$TEST_SECONDS" \
-    "$here/cluster.sh" 3 --driver "$driver" --with "$with" --spares "$spares" -- "$here/$name.sh" >"$log" 2>&1 || status=$?
+    "$here/cluster.sh" 3 --driver "$driver" --with "$with" --spares "$spares" -- "$here/$name.sh" >"$log" 2>&1 ||
+    status=$?
 cat "$log"
 [[ $status -ne 124 && $status -ne 137 ]] || echo "cluster: FAILED: not done after $TEST_SECONDS seconds"
 exit "$status"

@@ -1,4 +1,5 @@
-/* Nodes that join a cluster, get a vote, and leave it: what the operator's commands do to real nodes. */
+/* Nodes that join a cluster, get a vote, and leave it: what the operator's commands do to real
+ * nodes. */
 #include "tests/unit/node/host_fixture.h"
 
 struct host *HostTest::host;

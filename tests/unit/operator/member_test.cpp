@@ -44,9 +44,10 @@ class Member : public testing::Test
         leader.answers = {
             {"QUORATE STATUS", node_status(1, ours)},
             {"QUORATE MEMBERS",
-             bulk(
-                 R"([{"id":1,"incarnation":"00000000000000a1","address":"10.1.0.1:7700","state":"voter"},)"
-                 R"({"id":9,"incarnation":"00000000000000a9","address":"10.1.0.9:7700","state":"guest"}])")},
+             bulk(R"([{"id":1,"incarnation":"00000000000000a1","address":"10.1.0.1:7700",)"
+                  R"("state":"voter"},)"
+                  R"({"id":9,"incarnation":"00000000000000a9","address":"10.1.0.9:7700",)"
+                  R"("state":"guest"}])")},
             {"QUORATE GROUP", group({{1, "voter"}})},
             {"QUORATE CHANGE", bulk("started 7")}};
         joiner.answers = {{"QUORATE STATUS", node_status(4, none)},

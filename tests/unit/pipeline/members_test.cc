@@ -1,5 +1,5 @@
-/* Who belongs to a group, at one lane: what comes out of the log, what goes into it, what others may
- * say before they belong. */
+/* Who belongs to a group, at one lane: what comes out of the log, what goes into it, what others
+ * may say before they belong. */
 #include "tests/unit/pipeline/lane_fixture.h"
 
 extern "C" {

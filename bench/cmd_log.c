@@ -144,7 +144,10 @@ static void turn(struct log_run *run, bool measures)
         run->stored = stored;
         worked = true;
     }
-    if (!worked && run->options.yields)
+    if (worked)
+        return;
+    wal_file_wake(run->file);
+    if (run->options.yields)
         (void)sched_yield();
 }
 

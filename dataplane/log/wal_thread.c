@@ -3,13 +3,16 @@
 
 #include "numa/base/assert.h"
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 /* How long the thread is deaf for new writes while older ones are out. */
 #define DEAF_NS 20000u
@@ -33,8 +36,10 @@ struct wal_thread {
     char name[64];
     pthread_t thread;
     _Atomic bool stop;
+    _Atomic uint32_t asleep; /* a futex */
     uint64_t ticket;
     uint32_t out;
+    bool unheard; /* begun since the last wake */
     struct slot slot[WAL_FILE_SLOTS];
 };
 
@@ -85,6 +90,7 @@ static void begin(struct wal_file *file, uint32_t number, uint64_t offset, const
     slot->bytes = bytes;
     mine->out++;
     set_state(slot, SLOT_ASKED);
+    mine->unheard = true;
 }
 
 static uint32_t poll_done(struct wal_file *file, struct wal_file_done *done)
@@ -102,6 +108,21 @@ static uint32_t poll_done(struct wal_file *file, struct wal_file_done *done)
     return count;
 }
 
+static void rouse(struct wal_thread *mine)
+{
+    if (atomic_exchange(&mine->asleep, 0) != 0)
+        (void)syscall(SYS_futex, &mine->asleep, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void wake(struct wal_file *file)
+{
+    struct wal_thread *mine = thread_of(file);
+    if (!mine->unheard)
+        return;
+    mine->unheard = false;
+    rouse(mine);
+}
+
 static void nap(uint64_t ns)
 {
     struct timespec time = {.tv_sec = (time_t)(ns / 1000000000u),
@@ -112,6 +133,7 @@ static void nap(uint64_t ns)
 static void wait_done(struct wal_file *file, uint64_t ns)
 {
     struct wal_thread *mine = thread_of(file);
+    wake(file);
     for (uint32_t i = 0; i < WAL_FILE_SLOTS; i++)
         if (state_of(&mine->slot[i]) == SLOT_DONE)
             return;
@@ -120,13 +142,6 @@ static void wait_done(struct wal_file *file, uint64_t ns)
 }
 
 /* ---- the thread's side ----------------------------------------------------------------------- */
-
-static uint64_t now_ns(void)
-{
-    struct timespec time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 static struct slot *next_asked(struct wal_thread *mine)
 {
@@ -161,10 +176,26 @@ static void hand_back(struct wal_thread *mine, uint32_t *out)
     *out -= count;
 }
 
+static bool stopped(const struct wal_thread *mine)
+{
+    return atomic_load_explicit(&mine->stop, memory_order_acquire);
+}
+
+/* Whoever asks does so before it looks whether somebody sleeps; here it is the other way round. */
+static void sleep_until_asked(struct wal_thread *mine, uint64_t ns)
+{
+    struct timespec limit = {.tv_sec = (time_t)(ns / 1000000000u),
+                             .tv_nsec = (long)(ns % 1000000000u)};
+    atomic_store(&mine->asleep, 1);
+    if (next_asked(mine) == NULL && !stopped(mine))
+        (void)syscall(SYS_futex, &mine->asleep, FUTEX_WAIT_PRIVATE, 1, &limit, NULL, 0);
+    atomic_store(&mine->asleep, 0);
+}
+
 static void *run(void *argument)
 {
     struct wal_thread *mine = argument;
-    uint64_t idle_since_ns = 0, nap_ns = mine->config.nap_ns;
+    uint64_t nap_ns = mine->config.nap_ns;
     uint32_t out = 0;
     (void)prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
     for (;;) {
@@ -172,20 +203,12 @@ static void *run(void *argument)
         if (out != 0) {
             mine->inner->calls->wait(mine->inner, DEAF_NS);
             hand_back(mine, &out);
-            idle_since_ns = 0;
             nap_ns = mine->config.nap_ns;
             continue;
         }
-        if (atomic_load_explicit(&mine->stop, memory_order_acquire) && next_asked(mine) == NULL)
+        if (stopped(mine) && next_asked(mine) == NULL)
             return NULL;
-        uint64_t now = now_ns();
-        if (idle_since_ns == 0)
-            idle_since_ns = now;
-        if (now - idle_since_ns < mine->config.spin_ns) {
-            (void)sched_yield();
-            continue;
-        }
-        nap(nap_ns);
+        sleep_until_asked(mine, nap_ns);
         nap_ns = nap_ns * 2 < mine->config.nap_ns_max ? nap_ns * 2 : mine->config.nap_ns_max;
     }
 }
@@ -195,10 +218,21 @@ static void *run(void *argument)
 static void close_file(struct wal_file *file)
 {
     struct wal_thread *mine = thread_of(file);
-    atomic_store_explicit(&mine->stop, true, memory_order_release);
+    atomic_store(&mine->stop, true);
+    rouse(mine);
     (void)pthread_join(mine->thread, NULL);
     mine->inner->calls->close(mine->inner);
     free(mine);
+}
+
+static uint64_t cpu_ns(const struct wal_file *file)
+{
+    const struct wal_thread *mine = (const void *)file;
+    clockid_t clock;
+    struct timespec spent;
+    if (pthread_getcpuclockid(mine->thread, &clock) != 0 || clock_gettime(clock, &spent) != 0)
+        return 0;
+    return (uint64_t)spent.tv_sec * 1000000000u + (uint64_t)spent.tv_nsec;
 }
 
 static const struct wal_file_calls thread_calls = {
@@ -208,12 +242,26 @@ static const struct wal_file_calls thread_calls = {
     .begin = begin,
     .poll = poll_done,
     .wait = wait_done,
+    .wake = wake,
     .close = close_file,
+    .cpu_ns = cpu_ns,
 };
 
 void wal_thread_config_defaults(struct wal_thread_config *config)
 {
-    *config = (struct wal_thread_config){.spin_ns = 0, .nap_ns = 10000, .nap_ns_max = 50000};
+    *config = (struct wal_thread_config){.nap_ns = 50000, .nap_ns_max = 10000000, .realtime = true};
+}
+
+/* Where and how it is scheduled; what is not granted is done without. */
+static void schedule(struct wal_thread *mine)
+{
+    struct sched_param parameters = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+    bool realtime =
+        mine->config.realtime && pthread_setschedparam(mine->thread, SCHED_FIFO, &parameters) == 0;
+    if (mine->config.cpus != NULL)
+        (void)pthread_setaffinity_np(mine->thread, sizeof *mine->config.cpus, mine->config.cpus);
+    (void)snprintf(mine->name, sizeof mine->name, "%s in a %sthread", mine->inner->name,
+                   realtime ? "real-time " : "");
 }
 
 struct wal_file *wal_thread_open(struct wal_file *inner, const struct wal_thread_config *config)
@@ -223,10 +271,11 @@ struct wal_file *wal_thread_open(struct wal_file *inner, const struct wal_thread
                       (sizeof *mine + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES);
     if (mine != NULL) {
         *mine = (struct wal_thread){.inner = inner, .config = *config};
-        (void)snprintf(mine->name, sizeof mine->name, "%s in a thread", inner->name);
         mine->file = (struct wal_file){.calls = &thread_calls, .name = mine->name};
-        if (pthread_create(&mine->thread, NULL, run, mine) == 0)
+        if (pthread_create(&mine->thread, NULL, run, mine) == 0) {
+            schedule(mine);
             return &mine->file;
+        }
     }
     free(mine);
     inner->calls->close(inner);

@@ -51,6 +51,18 @@ static uint32_t poll_seats(struct core *core)
     return work;
 }
 
+/* Logs whose writers sleep over what this core has begun: now there is time for the system call. */
+static void wake_writers(struct core *core)
+{
+    uint32_t count = atomic_load_explicit(&core->seat_count, memory_order_acquire);
+    for (uint32_t i = 0; i < count; i++) {
+        struct seat *seat = &core->seat[i];
+        if (atomic_load_explicit(&seat->state, memory_order_acquire) == SEAT_POLLED &&
+            seat->log != NULL)
+            wal_file_wake(seat->log);
+    }
+}
+
 /* A core that is shared must let go at once; an own core may spin, but not for ever beside somebody
  * else. */
 static void rest(struct core *core, uint32_t idle_turns)
@@ -84,6 +96,7 @@ int core_run(void *argument)
             continue;
         }
         guard_polling_end();
+        wake_writers(core);
         rest(core, ++idle_turns);
         guard_polling_begin();
     }
@@ -103,7 +116,7 @@ int core_run_client(void *argument)
     return result;
 }
 
-void core_seat_add(struct core *core, struct lane *lane, uint32_t rooms)
+void core_seat_add(struct core *core, struct lane *lane, uint32_t rooms, struct wal_file *log)
 {
     uint32_t count = atomic_load_explicit(&core->seat_count, memory_order_relaxed);
     uint32_t i = 0;
@@ -113,6 +126,7 @@ void core_seat_add(struct core *core, struct lane *lane, uint32_t rooms)
     ENSURE(i < CORE_SEATS_MAX);
     core->seat[i].lane = lane;
     core->seat[i].rooms = rooms;
+    core->seat[i].log = log;
     atomic_store_explicit(&core->seat[i].state, SEAT_POLLED, memory_order_release);
     if (i == count)
         atomic_store_explicit(&core->seat_count, count + 1, memory_order_release);

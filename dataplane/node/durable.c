@@ -46,6 +46,8 @@ static struct wal_file *open_file(const struct node *node, uint32_t lane, char *
         return NULL;
     struct wal_thread_config config;
     wal_thread_config_defaults(&config);
+    /* Whoever starts nodes has been bound to the core of control threads by then. */
+    config.cpus = CPU_COUNT(&node->host->cpus) != 0 ? &node->host->cpus : NULL;
     file = wal_thread_open(file, &config);
     if (file == NULL)
         (void)snprintf(error, HOST_ERROR_MAX, "no thread could be started for a log");
@@ -89,6 +91,15 @@ void node_storage_close(struct node *node, uint32_t lane)
         wal_close(seat->storage);
     seat->file->calls->close(seat->file);
     seat->file = NULL;
+}
+
+uint64_t node_storage_cpu_ns(const struct node *node)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < node->config.lane_count; i++)
+        if (node->lane[i].file != NULL)
+            sum += wal_file_cpu_ns(node->lane[i].file);
+    return sum;
 }
 
 bool node_storage_bind(struct node *node, uint64_t cluster)

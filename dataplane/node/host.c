@@ -2,6 +2,7 @@
 #include "dataplane/node/internal.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -102,6 +103,8 @@ struct host *host_start(const struct host_config *config, char error[HOST_ERROR_
     memset(host, 0, sizeof *host);
     host->config = *config;
     (void)pthread_getcpuclockid(pthread_self(), &host->control_clock);
+    if (sched_getaffinity(0, sizeof host->cpus, &host->cpus) != 0)
+        CPU_ZERO(&host->cpus);
     if (!plan(host, error) || !start_eal(host, error)) {
         topology_fini(&host->topology);
         free(host);
@@ -212,9 +215,12 @@ uint64_t host_server_cpu_ns(const struct host *host)
     uint64_t sum = clock_ns(host->control_clock) + host->gone_cpu_ns;
     for (uint32_t w = 0; w < host->placement.worker_count; w++)
         sum += clock_ns(host->core[w].cpu_clock);
-    for (uint32_t i = 0; i < host->node_count; i++)
+    for (uint32_t i = 0; i < host->node_count; i++) {
         if (host->node[i]->alive && host->node[i]->edge != NULL)
             sum += edge_cpu_ns(host->node[i]->edge);
+        if (host->node[i]->alive)
+            sum += node_storage_cpu_ns(host->node[i]);
+    }
     return sum;
 }
 

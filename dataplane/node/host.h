@@ -125,7 +125,7 @@ uint32_t host_hand_over(struct host *, uint32_t *asked);
 void host_stop(struct host *);
 
 /* CPU nanoseconds burnt so far by every thread of the servers: polling cores, control, edges,
- * killed nodes' too. */
+ * those that write logs, killed nodes' too. */
 uint64_t host_server_cpu_ns(const struct host *);
 
 /* ---- nodes ----------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #define DATAPLANE_NODE_INTERNAL_H
 
 #include "dataplane/edge/edge.h"
+#include "dataplane/log/wal_file.h"
 #include "dataplane/node/host.h"
 #include "dataplane/port/eal.h"
 #include "numa/base/assert.h"
@@ -27,6 +28,7 @@ enum seat_state { SEAT_FREE, SEAT_POLLED, SEAT_LEAVING, SEAT_LEFT };
 
 struct seat {
     struct lane *lane;
+    struct wal_file *log; /* of the lane whose persist room is here; NULL: none */
     uint32_t rooms;
     _Atomic uint32_t state;
 };
@@ -89,6 +91,7 @@ struct host {
     struct host_config config;
     struct topology topology;
     struct placement placement;
+    cpu_set_t cpus; /* where the process may run: threads that are not placed go anywhere there */
     struct port_wire *wire;
     struct core core[HOST_CORES_MAX]; /* servers, by worker of the placement */
     struct core client[HOST_CORES_MAX];
@@ -97,7 +100,7 @@ struct host {
     struct node *node[HOST_NODES_MAX];
     uint32_t node_count;
     clockid_t control_clock;
-    uint64_t gone_cpu_ns;      /* of edges that were killed */
+    uint64_t gone_cpu_ns;      /* of nodes that were killed: edges, writers of logs */
     struct ed25519_base *base; /* for those nodes whose clients sign; NULL: none yet */
     struct region base_region;
     bool running;
@@ -106,7 +109,7 @@ struct host {
 /* core.c */
 int core_run(void *argument); /* a struct core */
 int core_run_client(void *argument);
-void core_seat_add(struct core *, struct lane *, uint32_t rooms);
+void core_seat_add(struct core *, struct lane *, uint32_t rooms, struct wal_file *log);
 void core_seat_leave(struct core *, const struct lane *); /* returns when the core has left it */
 
 /* node.c */
@@ -138,6 +141,7 @@ void node_control(struct node *);
 size_t node_storage_footprint(const struct node *, uint32_t lane);
 struct storage *node_storage_open(struct node *, uint32_t lane, void *memory, char *error);
 void node_storage_close(struct node *, uint32_t lane);
+uint64_t node_storage_cpu_ns(const struct node *); /* of the threads that write its logs */
 /* The cluster's id into its logs. False: they can not be written. */
 bool node_storage_bind(struct node *, uint64_t cluster);
 

@@ -195,7 +195,8 @@ void node_seat(struct node *node)
             for (uint32_t other = 0; other < ROOM_COUNT; other++)
                 rooms |= lane->worker[other] == worker ? 1u << other : 0;
             if ((seated & rooms) == 0)
-                core_seat_add(&node->host->core[worker], node->lane[i].lane, rooms);
+                core_seat_add(&node->host->core[worker], node->lane[i].lane, rooms,
+                              (rooms >> ROOM_PERSIST & 1) != 0 ? node->lane[i].file : NULL);
             seated |= rooms;
         }
     }
@@ -214,6 +215,7 @@ void node_destroy(struct node *node)
 {
     node->alive = false;
     unseat(node);
+    node->host->gone_cpu_ns += node_storage_cpu_ns(node);
     if (node->edge != NULL) {
         edge_stop(node->edge);
         node->host->gone_cpu_ns += edge_cpu_ns(node->edge);

@@ -56,8 +56,8 @@ TEST(WalRace, RoomThreadAndLookerShareNothingButWindows)
         write.term = 1;
         write.first = write.last = index;
         while (storage_submit(storage, &write, 1, &log, index) == 0) {
-            stored = storage_poll(storage, index);
-            if (stored != 0)
+            wal_file_wake(file);
+            if ((stored = storage_poll(storage, index)) != 0)
                 storage_release(storage, 0, stored, 1);
             std::this_thread::yield();
         }

@@ -98,6 +98,39 @@ TEST_P(WalSilence, BehindAThreadThereIsNoCallAtAll)
     EXPECT_EQ(interpose_count(INTERPOSE_LOCK), 0u) << interpose_story();
 }
 
+/* Naps are so long that nothing but the wake can be what begins the write. */
+TEST_P(WalSilence, AWakeIsOneCallAtMostAndNoneWithoutAWrite)
+{
+    wal_thread_config thread;
+    wal_thread_config_defaults(&thread);
+    thread.nap_ns = thread.nap_ns_max = UINT64_C(3600000000000);
+    file_ = wal_file_open(path_.c_str(), GetParam(), error_);
+    if (file_ != nullptr)
+        file_ = wal_thread_open(file_, &thread);
+    memory_ = aligned_alloc(4096, 4096);
+    if (file_ == nullptr)
+        GTEST_SKIP() << error_;
+    if (!interpose_start())
+        GTEST_SKIP() << "system calls can not be watched here";
+    memset(memory_, 7, 4096);
+    guard_polling_begin();
+    wal_file_done done[WAL_FILE_SLOTS] = {};
+    for (uint32_t i = 0; i < 100; i++) {
+        wal_file_wake(file_);
+        file_->calls->begin(file_, 1, 0, memory_, 4096);
+        wal_file_wake(file_);
+        wal_file_wake(file_);
+        while (file_->calls->poll(file_, done) == 0) {
+        }
+        ASSERT_EQ(done[0].error, 0);
+    }
+    guard_polling_end();
+    interpose_stop();
+    EXPECT_LE(interpose_count(INTERPOSE_SYSCALL), 100u) << interpose_story();
+    EXPECT_EQ(interpose_count(INTERPOSE_SYSCALL), interpose_syscall_count(SYS_futex));
+    EXPECT_EQ(interpose_count(INTERPOSE_YIELD), 0u) << interpose_story();
+}
+
 INSTANTIATE_TEST_SUITE_P(Ways, WalSilence,
                          ::testing::Values(WAL_FILE_URING, WAL_FILE_DSYNC, WAL_FILE_FDATASYNC));
 

@@ -134,7 +134,8 @@ struct Disk {
     {
     }
 
-    static constexpr wal_file_calls kCalls = {read, write, sync, begin, poll, wait, close};
+    static constexpr wal_file_calls kCalls = {read, write,   sync,  begin,  poll,
+                                              wait, nullptr, close, nullptr};
 };
 
 struct GroupModel {

@@ -24,11 +24,6 @@ struct content {
     uint64_t together_index; /* 0: not of an MSET */
 };
 
-static uint64_t item_digest(const struct item *item)
-{
-    return hash_fold(item->content ^ HASH_A, item->expiry_ms ^ HASH_B);
-}
-
 static void set_key_count(struct state *state, uint64_t count)
 {
     __atomic_store_n(&state->key_count, count, __ATOMIC_RELAXED);
@@ -56,14 +51,21 @@ static void refuse(struct state *state, const struct execution *execution, enum 
     state->counter[event]++;
 }
 
+static bool kept(struct state *state, const uint64_t *slot)
+{
+    return UNLIKELY(state->capturing) && state_capture_keep(state, slot);
+}
+
 static void remove_item(struct state *state, struct target *target)
 {
     struct item *item = target->item;
-    state->items_digest -= item_digest(item);
+    state->items_digest -= state_item_digest(item);
     if (item->timer != 0)
         state_expiry_clear(&state->expiry, item->timer);
+    bool walks = kept(state, target->slot);
     state_table_remove(&state->table, target->hash, target->slot);
-    state_memory_defer(&state->memory, item);
+    if (!walks)
+        state_memory_defer(&state->memory, item);
     set_key_count(state, state->key_count - 1);
     target->item = NULL;
 }
@@ -82,8 +84,7 @@ static struct target find(struct state *state, const uint8_t *key, uint32_t key_
 
 static uint32_t class_of(const struct target *target, uint64_t value_bytes, bool together)
 {
-    return state_class_of(ITEM_BYTES + target->key_bytes + value_bytes +
-                          (together ? sizeof(struct item_before) : 0));
+    return state_item_class(target->key_bytes, value_bytes, together);
 }
 
 /* What the table grows by when the target gets a version of this class. */
@@ -99,7 +100,8 @@ static bool has_space(const struct state *state, int64_t bytes, uint64_t keys)
            state->key_count + keys <= state->config.keys_max;
 }
 
-static void keep_timer(struct state *state, const struct item *old, struct item *item, item_ref ref)
+static void keep_timer(struct state *state, const struct item *old, struct item *item, item_ref ref,
+                       uint64_t hash)
 {
     uint32_t timer = old == NULL ? 0 : old->timer;
     if (timer != 0 && item->expiry_ms == 0) {
@@ -110,9 +112,26 @@ static void keep_timer(struct state *state, const struct item *old, struct item 
         if (item->expiry_ms != old->expiry_ms)
             state_expiry_move(&state->expiry, timer, item->expiry_ms);
     } else if (item->expiry_ms != 0) {
-        timer = state_expiry_set(&state->expiry, ref, item->expiry_ms);
+        timer = state_expiry_set(&state->expiry, ref, hash, item->expiry_ms);
     }
     item->timer = timer;
+}
+
+static void replace_version(struct state *state, const struct target *target, struct item *old,
+                            item_ref ref)
+{
+    bool walks = kept(state, target->slot);
+    state_table_replace(target->slot, ref);
+    if (!walks)
+        state_memory_defer(&state->memory, old);
+}
+
+static void insert_version(struct state *state, const struct target *target, item_ref ref)
+{
+    uint64_t *slot = state_table_room(&state->table, target->hash);
+    (void)kept(state, slot);
+    state_table_put(slot, target->hash, ref);
+    set_key_count(state, state->key_count + 1);
 }
 
 /* The space was asked for. */
@@ -143,15 +162,13 @@ static void write_version(struct state *state, struct target *target, uint32_t s
      * their way. */
     const uint8_t *whole = content->second_bytes == 0 ? content->first : value;
     item->content = hash_bytes(whole, item->value_bytes, target->hash);
-    keep_timer(state, old, item, ref);
-    state->items_digest += item_digest(item);
+    keep_timer(state, old, item, ref, target->hash);
+    state->items_digest += state_item_digest(item);
     if (old == NULL) {
-        state_table_insert(&state->table, target->hash, ref);
-        set_key_count(state, state->key_count + 1);
+        insert_version(state, target, ref);
     } else {
-        state->items_digest -= item_digest(old);
-        state_table_replace(target->slot, ref);
-        state_memory_defer(&state->memory, old);
+        state->items_digest -= state_item_digest(old);
+        replace_version(state, target, old, ref);
     }
     target->item = item;
 }
@@ -299,11 +316,27 @@ static void run_cas(struct state *state, const struct execution *execution, stru
     answer(execution, WIRE_INTEGER, same);
 }
 
+/* The same in a version of its own, so that the old one stays what it was for a walk. */
+static void renew_version(struct state *state, struct target *target)
+{
+    struct item *old = target->item;
+    struct item *item = state_memory_take(&state->memory, old->size_class);
+    item_ref ref = item_to_ref(state->memory.base, item);
+    memcpy(item, old, ITEM_BYTES + old->key_bytes + old->value_bytes);
+    item->together = false; /* its entry is applied as a whole */
+    if (item->timer != 0)
+        state_expiry_follow(&state->expiry, item->timer, ref);
+    replace_version(state, target, old, ref);
+    target->item = item;
+}
+
 /* In place: a deadline is one word, and readers take the old or the new one. */
 static void set_expiry(struct state *state, struct target *target, uint64_t expiry_ms)
 {
+    if (UNLIKELY(state->capturing) && !state_capture_has(state, target->slot))
+        renew_version(state, target);
     struct item *item = target->item;
-    state->items_digest -= item_digest(item);
+    state->items_digest -= state_item_digest(item);
     if (item->timer != 0 && expiry_ms == 0) {
         state_expiry_clear(&state->expiry, item->timer);
         item->timer = 0;
@@ -311,10 +344,10 @@ static void set_expiry(struct state *state, struct target *target, uint64_t expi
         state_expiry_move(&state->expiry, item->timer, expiry_ms);
     } else {
         item_ref ref = item_to_ref(state->memory.base, item);
-        item->timer = state_expiry_set(&state->expiry, ref, expiry_ms);
+        item->timer = state_expiry_set(&state->expiry, ref, target->hash, expiry_ms);
     }
     __atomic_store_n(&item->expiry_ms, expiry_ms, __ATOMIC_RELAXED);
-    state->items_digest += item_digest(item);
+    state->items_digest += state_item_digest(item);
 }
 
 static void run_expire(struct state *state, const struct execution *execution,

@@ -2,9 +2,9 @@
  * to live.
  *
  * Shape: an item knows its timer, a timer knows its place in the heap and its item's newest
- *   version, so a new version takes the timer along and a deadline moves in place. Which of two
- *   equal deadlines comes first follows from the
- *   order of calls, hence from the log.
+ *   version, so a new version takes the timer along and a deadline moves in place. Of two equal
+ *   deadlines the lesser hash comes first, then the lesser key: the order follows from what is in
+ *   the heap alone, so that a state that was loaded deletes the same keys next.
  * Memory: a part of the state's region: keys_max timers. Threads: the owner. Time: log time.
  * Limits: keys_max. Refusals: none. Cost: O(log timers) to set, move or clear; O(1) to ask for the
  * next.
@@ -23,10 +23,11 @@ struct expiry_timer {
 struct expiry_due {
     uint64_t when_ms;
     uint32_t timer;
-    uint32_t spare;
+    uint32_t tie; /* half of the key's hash */
 };
 
 struct state_expiry {
+    uint8_t *base;              /* items' */
     struct expiry_timer *timer; /* number 0 stays unused */
     struct expiry_due *heap;
     uint32_t count;
@@ -38,8 +39,9 @@ struct state_expiry {
 void state_expiry_lay_out(struct state_expiry *expiry, uint8_t *base, struct layout *layout,
                           uint32_t keys_max);
 
-uint32_t state_expiry_set(struct state_expiry *expiry, item_ref ref,
-                          uint64_t when_ms); /* its number */
+/* Returns its number; `hash` is the key's. */
+uint32_t state_expiry_set(struct state_expiry *expiry, item_ref ref, uint64_t hash,
+                          uint64_t when_ms);
 void state_expiry_move(struct state_expiry *expiry, uint32_t timer, uint64_t when_ms);
 void state_expiry_follow(struct state_expiry *expiry, uint32_t timer,
                          item_ref ref); /* a new version */

@@ -8,6 +8,7 @@
 #ifndef DATAPLANE_STATE_INTERNAL_H
 #define DATAPLANE_STATE_INTERNAL_H
 
+#include "dataplane/state/capture.h"
 #include "dataplane/state/expiry.h"
 #include "dataplane/state/session.h"
 #include "dataplane/state/state.h"
@@ -23,6 +24,39 @@ struct pending_hash {
     bool item; /* its items have been asked for as well */
 };
 
+/* What is copied when the mark is set. */
+struct state_mark {
+    uint64_t index;
+    uint64_t time_ms;
+    uint64_t digest;
+    uint64_t keys;
+    uint64_t live_bytes;
+    uint64_t registrations;
+    uint32_t sessions;
+    uint16_t oldest;
+    uint16_t free;
+    uint64_t counter[STATE_EVENT_COUNT];
+};
+
+/* A version that was given away, and one that was given back, is on a stack: `content` is the next
+ * one's reference then, and `timer` the place that it lay in. */
+struct state_capture {
+    CACHE_ALIGNED uint32_t phase;
+    bool overrun;
+    CACHE_ALIGNED item_ref given;
+    CACHE_ALIGNED item_ref returned;
+
+    CACHE_ALIGNED item_ref back; /* the owner's: returned, and not yet on the queue */
+    bool begun;
+    uint32_t held_count; /* given and not yet on the queue */
+    uint32_t held_count_max;
+    uint8_t *taken;              /* by bucket: a bit per slot */
+    uint8_t *session_taken;      /* by slot */
+    struct session *session;     /* at the mark */
+    struct session_reply *reply; /* at the mark, of those that are taken */
+    struct state_mark mark;
+};
+
 struct state {
     struct state_config config;
     struct state_table table;
@@ -36,11 +70,13 @@ struct state {
 
     /* The owner's own. */
     CACHE_ALIGNED uint64_t items_digest;
+    bool capturing; /* changes give versions to a walk */
     struct state_memory memory;
     struct state_expiry expiry;
     struct state_sessions sessions;
     struct pending_hash pending[PENDING_COUNT];
     uint64_t counter[STATE_EVENT_COUNT];
+    struct state_capture capture;
 };
 
 struct execution {
@@ -71,6 +107,34 @@ void state_expire_keys(struct state *state, uint64_t time_ms);
 /* Does `text` match the pattern, by the rules of Redis' MATCH? Adds the steps that it took. */
 bool state_glob(const uint8_t *pattern, uint32_t pattern_bytes, const uint8_t *text,
                 uint32_t text_bytes, uint64_t *steps);
+
+/* What a capture asks of the owner while `capturing`. Before a slot changes: true: what lay there is
+ * the walk's now. Before a session keeps an answer. */
+bool state_capture_keep(struct state *state, const uint64_t *slot);
+void state_capture_keep_session(struct state *state, const struct session *session);
+bool state_capture_has(const struct state *state, const uint64_t *slot);
+
+/* With `capture` NULL only for the size. */
+void state_capture_lay_out(struct state_capture *capture, uint8_t *base, struct layout *layout,
+                           uint32_t keys_max);
+uint32_t state_capture_held_max(uint32_t keys_max);
+/* Puts on the queue what the walk gave back. */
+void state_capture_collect(struct state *state);
+
+/* Makes windows of what has been applied. */
+void state_publish(struct state *state, uint64_t index);
+
+static inline uint64_t state_item_digest(const struct item *item)
+{
+    return hash_fold(item->content ^ HASH_A, item->expiry_ms ^ HASH_B);
+}
+
+/* Class of the version of a key and its value; of an MSET: with what they replaced. */
+static inline uint32_t state_item_class(uint32_t key_bytes, uint64_t value_bytes, bool together)
+{
+    return state_class_of(ITEM_BYTES + key_bytes + value_bytes +
+                          (together ? sizeof(struct item_before) : 0));
+}
 
 static inline uint64_t state_key_hash(const uint8_t *key, uint32_t key_bytes)
 {

@@ -12,6 +12,7 @@ _Static_assert(STATE_ENTRY_DEFERRED_MAX > WIRE_BODY_BYTES_MAX / STATE_PAIR_BYTES
 #define FINE_UNITS      8u
 #define RECLAIM_AT_MOST 4096u
 #define TAKEN_AHEAD     4u
+#define HELD_BYTES_MIN  (UINT64_C(8) << 20)
 
 uint32_t state_class_bytes(uint32_t size_class)
 {
@@ -36,16 +37,18 @@ void state_memory_lay_out(struct state_memory *memory, uint8_t *base, struct lay
                           uint64_t bytes_max)
 {
     uint64_t capacity = bytes_max + bytes_max / 2 + 2 * STATE_ENTRY_BYTES_MAX;
+    uint64_t held_max = bytes_max / 4 + HELD_BYTES_MIN;
     size_t queue = layout_add(layout, STATE_DEFERRED_MAX * sizeof(uint64_t));
     if (memory != NULL)
         *memory = (struct state_memory){
             .base = base,
             .capacity = capacity,
+            .held_max = held_max,
             .queue = (uint64_t *)(void *)(base + queue),
         };
     for (uint32_t i = 0; i < STATE_CLASS_COUNT; i++) {
         uint32_t bytes = state_class_bytes(i);
-        uint64_t count = capacity / bytes;
+        uint64_t count = (capacity + held_max) / bytes;
         size_t free = layout_add(layout, count * sizeof(item_ref));
         size_t items = layout_add(layout, count * bytes);
         if (memory != NULL)
@@ -92,13 +95,39 @@ struct item *state_memory_take(struct state_memory *memory, uint32_t size_class)
     return item;
 }
 
-void state_memory_defer(struct state_memory *memory, struct item *item)
+static void enqueue(struct state_memory *memory, const struct item *item)
 {
-    uint32_t bytes = memory->classes[item->size_class].bytes;
-    memory->live_bytes -= bytes;
-    memory->deferred_bytes += bytes;
+    memory->deferred_bytes += memory->classes[item->size_class].bytes;
     memory->queue[memory->queue_head++ % STATE_DEFERRED_MAX] =
         item_to_ref(memory->base, item) | (uint64_t)item->size_class << ITEM_REF_BITS;
+}
+
+void state_memory_defer(struct state_memory *memory, struct item *item)
+{
+    memory->live_bytes -= memory->classes[item->size_class].bytes;
+    enqueue(memory, item);
+}
+
+bool state_memory_hold(struct state_memory *memory, const struct item *item)
+{
+    uint32_t bytes = memory->classes[item->size_class].bytes;
+    if (memory->held_bytes + bytes > memory->held_max)
+        return false;
+    memory->live_bytes -= bytes;
+    memory->held_bytes += bytes;
+    return true;
+}
+
+bool state_memory_back(struct state_memory *memory, struct item *item)
+{
+    uint32_t bytes = memory->classes[item->size_class].bytes;
+    if (memory->live_bytes + memory->deferred_bytes + bytes + STATE_ENTRY_BYTES_MAX >
+            memory->capacity ||
+        memory->queue_head - memory->queue_tail >= STATE_ENTRY_DEFERRED_MAX)
+        return false;
+    memory->held_bytes -= bytes;
+    enqueue(memory, item);
+    return true;
 }
 
 void state_memory_reclaim(struct state_memory *memory, uint64_t started_epoch,

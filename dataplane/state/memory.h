@@ -7,15 +7,19 @@
  *
  *   take ─► live ── defer ─► [tagged stretch | not tagged yet] ── grace ─► free stack ─► take
  *
+ *   A version that a walk (capture.h) has not seen yet is held for it first, and goes on the queue
+ *   when the walk has given it back.
+ *
  *   `live_bytes` is a function of the log and decides WIRE_NO_SPACE. `deferred_bytes` is not: it
- *   depends on readers. Each class has room for all that may be live or deferred together, so
- *   taking never fails while state_memory_has_room, whichever class is asked for.
+ *   depends on readers; nor is `held_bytes`. Each class has room for all that may be live, held or
+ *   deferred together, so taking never fails while state_memory_has_room, whichever class is asked
+ *   for.
  *
  * Memory: a part of the state's region; address space of classes x capacity, pages come when first
  *   used and stay with their class. Threads: the owner; readers look at items only. Time: none.
  * Limits: capacity = bytes_max * 3/2 + 2 * STATE_ENTRY_BYTES_MAX: what is deferred may reach half
  *   of bytes_max and 16 MiB beside a full table; STATE_DEFERRED_MAX versions, in a queue whose
- *   pages are soon all in use.
+ *   pages are soon all in use. held_max = bytes_max / 4 + 8 MiB, beside the capacity.
  * Refusals: none here. Cost: O(1), free places are not touched.
  */
 #ifndef DATAPLANE_STATE_MEMORY_H
@@ -81,6 +85,8 @@ struct state_memory {
     uint64_t live_bytes;
     uint64_t deferred_bytes;
     uint64_t capacity;
+    uint64_t held_bytes;
+    uint64_t held_max;
     uint64_t *queue; /* STATE_DEFERRED_MAX of: item_ref, class above it */
     uint64_t queue_head;
     uint64_t queue_tagged; /* up to here the stretch with the tag */
@@ -104,6 +110,11 @@ struct item *state_memory_take(struct state_memory *memory, uint32_t size_class)
 void state_memory_defer(struct state_memory *memory, struct item *item);
 void state_memory_reclaim(struct state_memory *memory, uint64_t started_epoch,
                           uint64_t completed_epoch);
+
+/* False: as much is held as may be, and this version is deferred like any other. */
+bool state_memory_hold(struct state_memory *memory, const struct item *item);
+/* False: not now, the queue is full enough. */
+bool state_memory_back(struct state_memory *memory, struct item *item);
 
 static inline item_ref item_to_ref(const uint8_t *base, const struct item *item)
 {

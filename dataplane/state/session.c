@@ -138,14 +138,19 @@ static struct session_reply *reply_at(const struct state_sessions *sessions,
 void state_sessions_answered(struct state_sessions *sessions, struct session *session,
                              const struct wire_result *result)
 {
-    struct session_reply *reply = reply_at(sessions, session, session->next);
     bool kept = result->value_bytes <= SESSION_REPLY_BYTES;
-    reply->status = kept ? result->status : WIRE_REPLY_GONE;
-    reply->type = kept ? result->type : WIRE_NIL;
-    reply->value_bytes = (uint8_t)(kept ? result->value_bytes : 0);
-    reply->integer = kept ? result->integer : 0;
-    if (reply->value_bytes > 0)
-        memcpy(reply->value, result->value, reply->value_bytes);
+    struct session_reply reply = {
+        .status = kept ? result->status : WIRE_REPLY_GONE,
+        .type = kept ? result->type : WIRE_NIL,
+        .value_bytes = (uint8_t)(kept ? result->value_bytes : 0),
+        .integer = kept ? result->integer : 0,
+    };
+    if (reply.value_bytes > 0)
+        memcpy(reply.value, result->value, reply.value_bytes);
+    uint64_t *to = (uint64_t *)(void *)reply_at(sessions, session, session->next);
+    for (uint32_t i = 0; i < sizeof reply / sizeof *to; i++)
+        __atomic_store_n(&to[i], load_u64((const uint8_t *)&reply + i * sizeof *to),
+                         __ATOMIC_RELAXED);
     sessions->digest -= digest_of(session);
     __atomic_store_n(&session->next, session->next + 1, __ATOMIC_RELEASE);
     sessions->digest += digest_of(session);
@@ -155,4 +160,29 @@ const struct session_reply *state_sessions_reply(const struct state_sessions *se
                                                  const struct session *session, uint64_t sequence)
 {
     return session->next - sequence > SESSION_WINDOW ? NULL : reply_at(sessions, session, sequence);
+}
+
+void state_sessions_order(struct state_sessions *sessions, const uint16_t *slots, uint32_t open)
+{
+    sessions->free = SESSION_NOBODY;
+    for (uint32_t i = SESSIONS_MAX; i-- > open;) {
+        sessions->session[slots[i]].newer = sessions->free;
+        sessions->free = slots[i];
+    }
+    for (uint32_t i = 0; i < open; i++)
+        link_newest(sessions, &sessions->session[slots[i]]);
+}
+
+void state_sessions_restore(struct state_sessions *sessions, uint32_t slot, uint64_t id,
+                            uint64_t next, uint64_t nonce, uint64_t last_ms)
+{
+    struct session *session = &sessions->session[slot];
+    session->id = id;
+    session->next = next;
+    session->nonce = nonce;
+    session->last_ms = last_ms;
+    session->same_list = *list_of(sessions, nonce);
+    *list_of(sessions, nonce) = (uint16_t)slot;
+    sessions->count++;
+    sessions->digest += digest_of(session);
 }

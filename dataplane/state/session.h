@@ -8,7 +8,7 @@
  *   the owner; state_sessions_next from any core. Time: log time. Limits: state.h. Refusals: closed
  *   sessions are not found;
  *   answers that were too long or too long ago are WIRE_REPLY_GONE. Cost: O(1), one line of answers
- *   per command.
+ *   per command. An answer is stored by words, for a walk (capture.h) that looks on.
  */
 #ifndef DATAPLANE_STATE_SESSION_H
 #define DATAPLANE_STATE_SESSION_H
@@ -69,6 +69,12 @@ void state_sessions_touch(struct state_sessions *sessions, struct session *sessi
 /* Keeps the answer of `next` and moves on. */
 void state_sessions_answered(struct state_sessions *sessions, struct session *session,
                              const struct wire_result *result);
+
+/* For a load, when no session is open: which slots are open (least recently used first) and free
+ * (next first); all SESSIONS_MAX slots, each once. Then each open one, in its slot. */
+void state_sessions_order(struct state_sessions *sessions, const uint16_t *slots, uint32_t open);
+void state_sessions_restore(struct state_sessions *sessions, uint32_t slot, uint64_t id,
+                            uint64_t next, uint64_t nonce, uint64_t last_ms);
 
 /* The kept answer of a sequence below `next`; NULL: no longer kept. */
 const struct session_reply *state_sessions_reply(const struct state_sessions *sessions,

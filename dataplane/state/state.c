@@ -46,6 +46,7 @@ static size_t lay_out(const struct state_config *config, struct state *state)
     }
     state_sessions_lay_out(state == NULL ? NULL : &state->sessions, base, &layout);
     state_expiry_lay_out(state == NULL ? NULL : &state->expiry, base, &layout, config->keys_max);
+    state_capture_lay_out(state == NULL ? NULL : &state->capture, base, &layout, config->keys_max);
     state_memory_lay_out(state == NULL ? NULL : &state->memory, base, &layout, config->bytes_max);
     return layout.bytes;
 }
@@ -58,7 +59,7 @@ size_t state_footprint(const struct state_config *config)
     return lay_out(config, NULL);
 }
 
-static void publish(struct state *state, uint64_t index)
+void state_publish(struct state *state, uint64_t index)
 {
     uint64_t digest =
         state->items_digest + state->sessions.digest + hash_fold(state->time_ms ^ HASH_A, HASH_B);
@@ -75,7 +76,7 @@ struct state *state_init(void *memory, const struct state_config *config)
     memset(state, 0, sizeof *state);
     state->config = *config;
     lay_out(config, state);
-    publish(state, 0);
+    state_publish(state, 0);
     return state;
 }
 
@@ -187,6 +188,8 @@ static void apply_command(struct state *state, const struct wire_entry *entry,
     state_sessions_touch(&state->sessions, session, state->time_ms);
     if (entry->sequence == session->next) {
         execute_entry(state, entry, result);
+        if (UNLIKELY(state->capturing))
+            state_capture_keep_session(state, session);
         state_sessions_answered(&state->sessions, session, result);
     } else if (entry->sequence == WIRE_SEQUENCE_NONE) {
         refuse(state, result, WIRE_BAD_COMMAND, STATE_BAD_COMMAND);
@@ -241,7 +244,7 @@ void state_apply(struct state *state, const struct wire_entry *entry, struct wir
         break;
     }
     state_expire_keys(state, state->time_ms);
-    publish(state, entry->index);
+    state_publish(state, entry->index);
 }
 
 void state_prefetch(struct state *state, const struct wire_entry *entry)
@@ -267,6 +270,8 @@ void state_prefetch(struct state *state, const struct wire_entry *entry)
 
 void state_reclaim(struct state *state, uint64_t started_epoch, uint64_t completed_epoch)
 {
+    if (UNLIKELY(state->capture.begun || state->capture.held_count != 0))
+        state_capture_collect(state);
     state_memory_reclaim(&state->memory, started_epoch, completed_epoch);
 }
 

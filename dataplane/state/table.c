@@ -4,11 +4,6 @@
 
 _Static_assert(sizeof(struct table_bucket) == CACHE_LINE_BYTES, "a bucket is a line");
 
-static uint64_t tag_of(uint64_t hash)
-{
-    return hash >> ITEM_REF_BITS << ITEM_REF_BITS;
-}
-
 static bool same_tag(uint64_t word, uint64_t hash)
 {
     return word != 0 && (word ^ hash) >> ITEM_REF_BITS == 0;
@@ -37,25 +32,28 @@ struct item *state_table_find(const struct state_table *table, const uint8_t *ke
     return NULL;
 }
 
-void state_table_insert(struct state_table *table, uint64_t hash, item_ref ref)
+uint64_t *state_table_room(struct state_table *table, uint64_t hash)
 {
     for (uint64_t at = hash & table->mask, seen = 0; seen <= table->mask;
          at = (at + 1) & table->mask, seen++) {
         struct table_bucket *bucket = &table->bucket[at];
-        for (uint32_t i = 0; i < TABLE_BUCKET_SLOTS; i++) {
-            if (bucket->slot[i] == 0) {
-                __atomic_store_n(&bucket->slot[i], tag_of(hash) | ref, __ATOMIC_RELEASE);
-                return;
-            }
-        }
+        for (uint32_t i = 0; i < TABLE_BUCKET_SLOTS; i++)
+            if (bucket->slot[i] == 0)
+                return &bucket->slot[i];
         __atomic_store_n(&bucket->passed, bucket->passed + 1, __ATOMIC_RELEASE);
     }
     ENSURE(false); /* keys_max keys leave three slots in seven empty */
+    return NULL;
+}
+
+void state_table_put(uint64_t *slot, uint64_t hash, item_ref ref)
+{
+    __atomic_store_n(slot, table_slot_word(hash, ref), __ATOMIC_RELEASE);
 }
 
 void state_table_replace(uint64_t *slot, item_ref ref)
 {
-    __atomic_store_n(slot, tag_of(*slot) | ref, __ATOMIC_RELEASE);
+    __atomic_store_n(slot, table_slot_word(*slot, ref), __ATOMIC_RELEASE);
 }
 
 void state_table_remove(struct state_table *table, uint64_t hash, uint64_t *slot)

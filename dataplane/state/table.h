@@ -34,6 +34,13 @@ struct state_table {
     uint8_t *base;
 };
 
+/* A slot's number in the table: words, `passed` of each bucket counted in. Below 2^32. */
+#define TABLE_BUCKET_WORDS (TABLE_BUCKET_SLOTS + 1)
+static inline uint64_t table_place_of(const struct state_table *table, const uint64_t *slot)
+{
+    return (uint64_t)(slot - &table->bucket[0].slot[0]);
+}
+
 static inline uint64_t table_bucket_count(uint32_t keys_max)
 {
     return keys_max / 4;
@@ -43,8 +50,10 @@ static inline uint64_t table_bucket_count(uint32_t keys_max)
 struct item *state_table_find(const struct state_table *table, const uint8_t *key,
                               uint32_t key_bytes, uint64_t hash, uint64_t **slot);
 
-/* The key must be absent, and fewer than keys_max in the table. */
-void state_table_insert(struct state_table *table, uint64_t hash, item_ref ref);
+/* A free slot for a key that is absent, with fewer than keys_max in the table; state_table_put must
+ * follow: the key has gone by the buckets before it. */
+uint64_t *state_table_room(struct state_table *table, uint64_t hash);
+void state_table_put(uint64_t *slot, uint64_t hash, item_ref ref);
 void state_table_replace(uint64_t *slot, item_ref ref);
 void state_table_remove(struct state_table *table, uint64_t hash, uint64_t *slot);
 
@@ -58,6 +67,11 @@ static inline void state_table_prefetch(const struct state_table *table, uint64_
 
 /* The second step, once the bucket's line has come: items whose tags match in the home bucket. */
 void state_table_prefetch_item(const struct state_table *table, uint64_t hash);
+
+static inline uint64_t table_slot_word(uint64_t hash, item_ref ref)
+{
+    return hash >> ITEM_REF_BITS << ITEM_REF_BITS | ref;
+}
 
 static inline item_ref table_slot_ref(uint64_t word)
 {

@@ -5,6 +5,8 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
+#include <vector>
 
 extern "C" {
 #include "dataplane/state/expiry.h"
@@ -132,7 +134,7 @@ TEST_F(TableTest, CollidingKeysAgainstASet)
             item *found = find(number, hash, &slot);
             ASSERT_EQ(found != nullptr, present.count(number) == 1);
             if (found == nullptr) {
-                state_table_insert(&table_, hash, make(number));
+                state_table_put(state_table_room(&table_, hash), hash, make(number));
                 present.insert(number);
             } else if (random_below(&random, 2) == 0) {
                 ASSERT_EQ(state_table_slot_of(&table_, hash, table_slot_ref(*slot)), slot);
@@ -154,50 +156,95 @@ TEST_F(TableTest, CollidingKeysAgainstASet)
     }
 }
 
-TEST(ExpiryHeap, AgainstASortedSet)
+/* Number n has two versions, and one hash in three. */
+class ExpiryHeap : public ::testing::Test
 {
-    constexpr uint32_t kTimers = 500;
-    layout l = {0};
-    state_expiry_lay_out(nullptr, nullptr, &l, kTimers);
-    void *memory = aligned_alloc(64, (l.bytes + 63) & ~size_t{63});
-    state_expiry expiry;
-    l = {0};
-    state_expiry_lay_out(&expiry, static_cast<uint8_t *>(memory), &l, kTimers);
+  protected:
+    static constexpr uint32_t kTimers = 500, kNumbers = 600;
+    std::vector<uint64_t> items_ = std::vector<uint64_t>((2 * kNumbers + 1) * 8);
+    state_expiry expiry_ = {};
+    void *memory_ = nullptr;
 
-    std::map<uint32_t, std::pair<uint64_t, item_ref>> timers;
+    void SetUp() override
+    {
+        layout l = {0};
+        state_expiry_lay_out(nullptr, nullptr, &l, kTimers);
+        memory_ = aligned_alloc(64, (l.bytes + 63) & ~size_t{63});
+        l = {0};
+        state_expiry_lay_out(&expiry_, static_cast<uint8_t *>(memory_), &l, kTimers);
+        expiry_.base = reinterpret_cast<uint8_t *>(items_.data());
+        for (uint32_t number = 0; number < kNumbers; number++)
+            for (int version = 0; version < 2; version++) {
+                std::string key = key_of(number);
+                item *it = item_at(expiry_.base, ref_of(number, version));
+                it->key_bytes = static_cast<uint16_t>(key.size());
+                memcpy(it->bytes, key.data(), key.size());
+            }
+    }
+
+    void TearDown() override
+    {
+        free(memory_);
+    }
+
+    static std::string key_of(uint32_t number)
+    {
+        return std::string(number % 7, 'k') + std::to_string(number);
+    }
+    static item_ref ref_of(uint32_t number, int version)
+    {
+        return 64u * (1 + number + static_cast<unsigned>(version) * kNumbers);
+    }
+    static uint64_t hash_of(uint32_t number)
+    {
+        return static_cast<uint64_t>(number % 3) << 32;
+    }
+};
+
+TEST_F(ExpiryHeap, AgainstASortedSet)
+{
+    struct due {
+        uint64_t when;
+        uint32_t number;
+        int version;
+    };
+    std::map<uint32_t, due> timers;
+    std::set<uint32_t> used;
     random_state random;
     random_init(&random, 4);
-    for (int step = 0; step < 50000; step++) {
-        uint64_t what = random_below(&random, 4), when = random_below(&random, 300);
-        if (what == 0 && timers.size() < kTimers) {
-            item_ref ref = 64 * (1 + random_below(&random, 1000));
-            uint32_t timer = state_expiry_set(&expiry, ref, when);
+    for (int step = 0; step < 20000; step++) {
+        uint64_t what = random_below(&random, 4), when = random_below(&random, 40);
+        auto number = static_cast<uint32_t>(random_below(&random, kNumbers));
+        if (what == 0 && timers.size() < kTimers && used.insert(number).second) {
+            uint32_t timer = state_expiry_set(&expiry_, ref_of(number, 0), hash_of(number), when);
             ASSERT_EQ(timers.count(timer), 0u);
-            timers[timer] = {when, ref};
+            timers[timer] = {when, number, 0};
         } else if (!timers.empty()) {
             auto it = timers.begin();
             std::advance(it, static_cast<std::ptrdiff_t>(random_below(&random, timers.size())));
             if (what == 1) {
-                state_expiry_move(&expiry, it->first, when);
-                it->second.first = when;
+                state_expiry_move(&expiry_, it->first, when);
+                it->second.when = when;
             } else if (what == 2) {
-                state_expiry_follow(&expiry, it->first, 64 * (1 + when));
-                it->second.second = 64 * (1 + when);
+                it->second.version ^= 1;
+                state_expiry_follow(&expiry_, it->first,
+                                    ref_of(it->second.number, it->second.version));
             } else {
-                state_expiry_clear(&expiry, it->first);
+                state_expiry_clear(&expiry_, it->first);
+                used.erase(it->second.number);
                 timers.erase(it);
             }
         }
-        uint64_t first = UINT64_MAX;
-        for (auto &[timer, due] : timers)
-            first = min_u64(first, due.first);
-        ASSERT_EQ(state_expiry_next_ms(&expiry), first);
-        if (first != UINT64_MAX) {
-            bool known = false;
-            for (auto &[timer, due] : timers)
-                known |= due.first == first && due.second == state_expiry_next_ref(&expiry);
-            ASSERT_TRUE(known);
+        const due *first = nullptr;
+        auto rank = [](const due &d) {
+            return std::make_tuple(d.when, hash_of(d.number), key_of(d.number));
+        };
+        for (auto &[timer, d] : timers)
+            if (first == nullptr || rank(d) < rank(*first))
+                first = &d;
+        ASSERT_EQ(state_expiry_next_ms(&expiry_), first == nullptr ? UINT64_MAX : first->when);
+        if (first != nullptr) {
+            ASSERT_EQ(state_expiry_next_ref(&expiry_), ref_of(first->number, first->version));
         }
     }
-    free(memory);
 }

@@ -89,6 +89,12 @@ void state_capture_end(struct state *state)
     set_phase(state, STATE_CAPTURE_IDLE);
 }
 
+void state_capture_abandon(struct state *state)
+{
+    ENSURE(state_capture_phase(state) == STATE_CAPTURE_WALKING);
+    set_phase(state, STATE_CAPTURE_WALKED);
+}
+
 void state_capture_collect(struct state *state)
 {
     struct state_capture *capture = &state->capture;

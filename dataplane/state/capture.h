@@ -73,10 +73,17 @@ size_t state_walk_footprint(const struct state_config *config);
 /* Control, while WALKING. */
 struct state_walk *state_walk_init(void *memory, struct state *state);
 
+/* What the mark is of. */
+void state_walk_mark(const struct state_walk *walk, uint64_t *index, uint64_t *time_ms,
+                     uint64_t *digest);
+
 /* Writes the next part to `to`, which has STATE_PART_BYTES_MAX; nothing of the state is held when
  * it returns but what was given to the walk. After END or OVERRUN the phase is WALKED, and it may
  * not be called again. A walk that nobody wants any more ends by state_walk_stop. */
 enum state_walk_result state_walk_next(struct state_walk *walk, uint8_t *to, uint32_t *bytes);
 void state_walk_stop(struct state_walk *walk);
+
+/* Control, while WALKING, instead of a walk for which there was no memory. */
+void state_capture_abandon(struct state *);
 
 #endif

@@ -34,6 +34,15 @@ struct state_walk *state_walk_init(void *memory, struct state *state)
     return walk;
 }
 
+void state_walk_mark(const struct state_walk *walk, uint64_t *index, uint64_t *time_ms,
+                     uint64_t *digest)
+{
+    const struct state_mark *mark = &walk->state->capture.mark;
+    *index = mark->index;
+    *time_ms = mark->time_ms;
+    *digest = mark->digest;
+}
+
 /* ---- versions that were given to the walk ---------------------------------------------------- */
 
 static void give_back(struct state_walk *walk, item_ref ref)

@@ -65,12 +65,14 @@ enum wire_kind {
     WIRE_VOTE_REPLY,
     WIRE_APPEND, /* also the heartbeat: no entries */
     WIRE_APPEND_REPLY,
-    WIRE_TIMEOUT_NOW, /* ... to here */
-    WIRE_REQUEST,     /* struct wire_request: commands of one session, or reads */
-    WIRE_REPLY,       /* struct wire_reply: results */
-    WIRE_FRAGMENT,    /* a piece of a message that outgrew one frame */
-    WIRE_SIGNED,      /* one of the others in an envelope, see signed.h */
-    WIRE_SNAPSHOT,    /* struct wire_snapshot, see members.h */
+    WIRE_TIMEOUT_NOW,    /* ... to here */
+    WIRE_REQUEST,        /* struct wire_request: commands of one session, or reads */
+    WIRE_REPLY,          /* struct wire_reply: results */
+    WIRE_FRAGMENT,       /* a piece of a message that outgrew one frame */
+    WIRE_SIGNED,         /* one of the others in an envelope, see signed.h */
+    WIRE_SNAPSHOT,       /* struct wire_snapshot, see members.h */
+    WIRE_SNAPSHOT_CHUNK, /* some of its bytes, see chunk.h ... */
+    WIRE_SNAPSHOT_ACK,   /* ... and which of them have come */
     WIRE_KIND_COUNT
 };
 

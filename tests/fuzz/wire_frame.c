@@ -1,5 +1,6 @@
 /* Any bytes as a frame: every getter on every message. What is accepted is walked to its end,
  * touching each byte that a caller would, and encodes to the same bytes again. */
+#include "protocols/wire/chunk.h"
 #include "protocols/wire/fragment.h"
 #include "protocols/wire/signed.h"
 #include "tests/fuzz/fuzz.h"
@@ -97,6 +98,14 @@ static void take_others(const struct wire_view *view)
         ENSURE((uint64_t)fragment.offset + fragment.bytes <= fragment.total);
         touch(fragment.data, fragment.bytes);
     }
+    struct wire_chunk chunk;
+    if (view->kind == WIRE_SNAPSHOT_CHUNK && wire_get_chunk(view, &chunk) == WIRE_OK) {
+        ENSURE(chunk.offset + chunk.bytes <= chunk.id.bytes && chunk.bytes <= chunk.unit);
+        touch(chunk.data, chunk.bytes);
+    }
+    struct wire_chunk_ack ack;
+    if (view->kind == WIRE_SNAPSHOT_ACK && wire_get_chunk_ack(view, &ack) == WIRE_OK)
+        ENSURE(ack.offset <= ack.id.bytes && ack.status <= WIRE_CHUNK_REFUSED);
     struct wire_signed envelope;
     if (view->kind == WIRE_SIGNED && wire_get_signed(view, &envelope) == WIRE_OK) {
         touch(envelope.covered, envelope.covered_bytes);

@@ -33,7 +33,7 @@ for machine in ('raft', 'pbft', 'gossip', 'crdt', 'quorum', 'guard', 'client'):
 for folder in GROUND_FLOOR:
     DOORS[folder] = BELOW_DATAPLANE + GROUND_FLOOR
 floors = BELOW_DATAPLANE + GROUND_FLOOR
-for storey in ('state', 'pipeline', 'edge', 'node'):
+for storey in ('state', 'snapshot', 'pipeline', 'edge', 'node'):
     DOORS['dataplane/' + storey] = floors
     floors = floors + ['dataplane/' + storey]
 
@@ -45,6 +45,7 @@ LIBRARIES = [
     (r'sodium', ['crypto'], 'libsodium'),
     (r'openssl/', ['crypto'], 'OpenSSL'),
     (r'liburing', ['dataplane/log'], 'liburing'),
+    (r'zstd', ['dataplane/snapshot'], 'zstd'),
 ]
 PURE = [BASE, 'protocols', 'crypto/digest']
 PURE_EXCEPT = ['numa/base/assert.c']

@@ -3,6 +3,7 @@
 #include "tests/unit/wire/wire_fixture.h"
 
 extern "C" {
+#include "protocols/wire/chunk.h"
 #include "protocols/wire/members.h"
 #include "protocols/wire/signed.h"
 }
@@ -19,6 +20,8 @@ bool accepted(const wire_view &view)
     wire_fragment fragment;
     wire_signed envelope;
     wire_snapshot snapshot;
+    wire_chunk chunk;
+    wire_chunk_ack ack;
     const uint8_t *entries;
     switch (view.kind) {
     case WIRE_HELLO:
@@ -33,6 +36,10 @@ bool accepted(const wire_view &view)
         return wire_get_signed(&view, &envelope) == WIRE_OK;
     case WIRE_SNAPSHOT:
         return wire_get_snapshot(&view, &snapshot) == WIRE_OK;
+    case WIRE_SNAPSHOT_CHUNK:
+        return wire_get_chunk(&view, &chunk) == WIRE_OK;
+    case WIRE_SNAPSHOT_ACK:
+        return wire_get_chunk_ack(&view, &ack) == WIRE_OK;
     default:
         return wire_get_raft(&view, &raft, &entries) == WIRE_OK;
     }
@@ -101,6 +108,15 @@ std::vector<Bytes> one_frame_of_each_kind()
     Frame with_snapshot;
     wire_put_snapshot(&with_snapshot.writer, &snapshot);
     frames.push_back(with_snapshot.bytes());
+    Bytes data(600, 7);
+    wire_chunk chunk = {0, {1, 1, 1, 600}, 0, 1024, 5, 600, data.data()};
+    Frame with_chunk;
+    memcpy(wire_put_chunk(&with_chunk.writer, &chunk), data.data(), data.size());
+    frames.push_back(with_chunk.bytes());
+    wire_chunk_ack ack = {0, {1, 1, 1, 600}, 1, 0, 2, WIRE_CHUNK_GOING};
+    Frame with_ack;
+    wire_put_chunk_ack(&with_ack.writer, &ack);
+    frames.push_back(with_ack.bytes());
     return frames;
 }
 

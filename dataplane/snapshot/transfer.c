@@ -124,13 +124,16 @@ void transfer_receive_begin(struct transfer_receiver *receiver, uint16_t group,
     *receiver = (struct transfer_receiver){.group = group, .id = *id, .run = run, .have = have};
 }
 
-/* The grid is the sender's: bytes behind its last whole unit are taken again. */
+/* The grid is the sender's: bytes behind its last whole unit are taken again. Who has heard of more
+ * must believe that, so it is a run of its own. */
 static void set_unit(struct transfer_receiver *receiver, uint32_t unit)
 {
     receiver->unit = unit;
     receiver->ahead = 0;
-    if (receiver->have != receiver->id.bytes)
-        receiver->have -= receiver->have % unit;
+    if (receiver->have == receiver->id.bytes || receiver->have % unit == 0)
+        return;
+    receiver->have -= receiver->have % unit;
+    receiver->run++;
 }
 
 enum transfer_verdict transfer_receive(struct transfer_receiver *receiver,

@@ -83,7 +83,8 @@ struct transfer_receiver {
     uint32_t status;
 };
 
-/* `have` bytes of the file are there and good (0: none); run above 0 and above all before. */
+/* `have` bytes of the file are there and good (0: none); run above 0 and above all before: a clock,
+ * since it rises by one whenever another sender cuts the file differently. */
 void transfer_receive_begin(struct transfer_receiver *receiver, uint16_t group,
                             const struct wire_snapshot_id *id, uint64_t run, uint64_t have);
 enum transfer_verdict transfer_receive(struct transfer_receiver *receiver,

@@ -1,6 +1,7 @@
-/* Any parts as a state: | bytes 2 | part | ... What is accepted is a state that entries can be
- * applied to, and that a walk writes as the same parts again. */
-#include "dataplane/state/capture.h"
+/* Any parts as a state: | sessions 1 | registrations 1 | bends 1 | offset 2, byte 1 ... | of a head,
+ * which is made here, since it is long; then | bytes 2 | part | ... What is accepted is a state that
+ * a walk goes through and that entries can be applied to. */
+#include "dataplane/state/image.h"
 #include "dataplane/state/load.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -22,7 +23,6 @@ static void apply(struct state *state, uint8_t kind, uint64_t sequence)
     state_apply(state, &entry, &result);
 }
 
-/* Items alone are compared: the cuts between parts may differ. */
 static void walk(struct state *state)
 {
     static uint8_t part[STATE_PART_BYTES_MAX];
@@ -42,6 +42,27 @@ static void walk(struct state *state)
     ENSURE(state_capture_phase(state) == STATE_CAPTURE_IDLE);
 }
 
+static enum state_load_refusal load_head(struct state_load *load, struct fuzz_input *input)
+{
+    static uint8_t part[IMAGE_KIND_BYTES + IMAGE_HEAD_BYTES];
+    memset(part, 0, sizeof part);
+    uint8_t *head = part + IMAGE_KIND_BYTES;
+    store_u32(part, IMAGE_HEAD);
+    store_u64(head + 8, 2000);
+    store_u64(head + 40, config.bytes_max);
+    store_u64(head + 48, config.session_ttl_ms);
+    store_u32(head + 64, config.keys_max);
+    store_u32(head + 68, fuzz_u8(input) % 4u);
+    store_u64(head + 56, fuzz_u8(input));
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+        store_u16(head + IMAGE_LIST_AT + 2 * (size_t)i, (uint16_t)i);
+    for (uint32_t bends = fuzz_u8(input) % 8u; bends > 0; bends--) {
+        uint32_t at = fuzz_u16(input) % sizeof part;
+        part[at] = fuzz_u8(input);
+    }
+    return state_load_part(load, part, sizeof part);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static void *memory;
@@ -52,6 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     ENSURE(memory != MAP_FAILED);
     struct fuzz_input input = {data, bytes};
     state_load_begin(&load, memory, &config);
+    if (load_head(&load, &input) != STATE_LOADED)
+        return 0;
     while (input.bytes > 0) {
         uint32_t got;
         const uint8_t *part = fuzz_bytes(&input, fuzz_u16(&input), &got);

@@ -4,9 +4,10 @@
  *   synced: under the name that counts there is a whole snapshot or none.
  *
  *   take:     state_capture_ask ─(owner: begin)─► snapshot_take_step ... ─► NAME
- *   receive:  chunks into NAME.part (transfer.h) ─► snapshot_file_check ─► snapshot_file_keep
- *   load:     NAME ─► snapshot_file_load ─► a state in memory of its own, which the owner puts in the
- *             old one's place between two entries; readers of the old one go on until their report
+ *   receive:  chunks into NAME.part (transfer.h) ─► snapshot_file_check ─► _keep
+ *   load:     NAME ─► snapshot_file_load ─► a state in memory of its own, which the owner puts
+ *             in the old one's place between two entries; readers of the old one go on until
+ *             they report
  *
  * Memory: a job allocates its buffers (4.5 MiB, and 8 bytes per key of address space). An install
  *   needs two states of one group until the old one's readers have reported: one spare region per

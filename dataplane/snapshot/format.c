@@ -1,9 +1,9 @@
 #include "dataplane/snapshot/format.h"
 
+#include "dataplane/log/crc32c.h"
 #include "dataplane/state/hash.h"
 #include "numa/base/assert.h"
 
-#include <nmmintrin.h>
 #include <stdlib.h>
 #include <zstd.h>
 
@@ -37,20 +37,9 @@ const char *snapshot_refusal_sentence(enum snapshot_refusal refusal)
     return refusal_sentence[refusal];
 }
 
-static uint32_t crc_extend(uint32_t crc, const uint8_t *from, size_t bytes)
-{
-    uint64_t rest = ~crc;
-    for (; bytes >= 8; bytes -= 8, from += 8)
-        rest = _mm_crc32_u64(rest, load_u64(from));
-    uint32_t last = (uint32_t)rest;
-    for (; bytes != 0; bytes--, from++)
-        last = _mm_crc32_u8(last, *from);
-    return ~last;
-}
-
 uint32_t snapshot_crc(const void *data, size_t bytes)
 {
-    return crc_extend(0, data, bytes);
+    return crc32c_extend(0, data, bytes);
 }
 
 static void add(struct snapshot_sum *sum, const uint8_t *from, size_t bytes)
@@ -62,8 +51,8 @@ static void add(struct snapshot_sum *sum, const uint8_t *from, size_t bytes)
 
 static uint32_t head_crc(const uint8_t *head, uint32_t bytes)
 {
-    return crc_extend(crc_extend(0, head, CRC_AT), head + SNAPSHOT_FIXED_BYTES,
-                      bytes - SNAPSHOT_FIXED_BYTES);
+    return crc32c_extend(crc32c_extend(0, head, CRC_AT), head + SNAPSHOT_FIXED_BYTES,
+                         bytes - SNAPSHOT_FIXED_BYTES);
 }
 
 uint32_t snapshot_put_head(const struct snapshot_head *head, uint8_t *to, struct snapshot_sum *sum)
@@ -163,8 +152,8 @@ void snapshot_packer_free(struct snapshot_packer *packer)
 
 static uint32_t block_crc(const uint8_t *block, uint32_t packed_bytes)
 {
-    return crc_extend(crc_extend(0, block, SNAPSHOT_BLOCK_BYTES - 4), block + SNAPSHOT_BLOCK_BYTES,
-                      packed_bytes);
+    return crc32c_extend(crc32c_extend(0, block, SNAPSHOT_BLOCK_BYTES - 4),
+                         block + SNAPSHOT_BLOCK_BYTES, packed_bytes);
 }
 
 static void count(struct snapshot_sum *sum, const uint8_t *block, uint32_t bytes,

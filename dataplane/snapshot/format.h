@@ -6,7 +6,7 @@
  *   head     | "QSNAP" 0 0 0 8 | version 4 | bytes of head 4 | cluster 8 | config hash 8 | group 2
  *            | zero 6 | index 8 | term 8 | members_index 8 | log time, ms 8 | digest 8
  *            | members bytes 4 | crc of all before and the members 4 | members |
- *   block    | packed bytes 4 | raw bytes 4 | zero 4 | crc of the packed ones and these 12 4 | packed |
+ *   block    | packed bytes 4 | raw bytes 4 | zero 4 | crc of these and the packed 4 | packed |
  *   tail     | 0 4 | blocks 4 | raw bytes of all blocks 8 | sum 8 | zero 4 | crc 4 |
  *
  *   A block is one part of the state (dataplane/state/image.h), a zstd frame of its own. The crc is
@@ -31,7 +31,7 @@
 #define SNAPSHOT_HEAD_BYTES_MAX (SNAPSHOT_FIXED_BYTES + WIRE_MEMBERS_BYTES_MAX)
 #define SNAPSHOT_BLOCK_BYTES    16u
 #define SNAPSHOT_TAIL_BYTES     32u
-/* Of a packed block with its header: zstd adds less than 1 in 256 and 64 to what it can not pack. */
+/* Of a packed block with its header: what can not be packed grows by less than 1 in 256 and 64. */
 #define SNAPSHOT_PACKED_MAX                                                                        \
     (SNAPSHOT_BLOCK_BYTES + STATE_PART_BYTES_MAX + STATE_PART_BYTES_MAX / 128 + 1024)
 

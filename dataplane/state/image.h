@@ -9,7 +9,7 @@
  *              next first |                                            once, in a part of its own
  *   session  | slot 4 | answers 4 | id 8 | next 8 | nonce 8 | last_ms 8 | answers 32 each |
  *   answer   | status 1 | type 1 | value_bytes 1 | zero 5 | integer 8 | value 16 |
- *   item     | place 4 | value_bytes 4 | expiry_ms 8 | key_bytes 2 | wide 1 | zero 5 | key | value |
+ *   item     | place 4 | value_bytes 4 | expiry_ms 8 | key_bytes 2 | wide 1 | zero 5 | key, value |
  *
  *   Sessions rise by slot, items by place (table.h). An item is `wide` when its version is of a
  *   larger size class than key and value need: that counts into live bytes, so it is part of the

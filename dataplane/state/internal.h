@@ -108,8 +108,8 @@ void state_expire_keys(struct state *state, uint64_t time_ms);
 bool state_glob(const uint8_t *pattern, uint32_t pattern_bytes, const uint8_t *text,
                 uint32_t text_bytes, uint64_t *steps);
 
-/* What a capture asks of the owner while `capturing`. Before a slot changes: true: what lay there is
- * the walk's now. Before a session keeps an answer. */
+/* What a capture asks of the owner while `capturing`: before a slot changes (true: what lay there
+ * is the walk's now), and before a session keeps an answer. */
 bool state_capture_keep(struct state *state, const uint64_t *slot);
 void state_capture_keep_session(struct state *state, const struct session *session);
 bool state_capture_has(const struct state *state, const uint64_t *slot);

@@ -1,6 +1,6 @@
-/* Any parts as a state: | sessions 1 | registrations 1 | bends 1 | offset 2, byte 1 ... | of a head,
- * which is made here, since it is long; then | bytes 2 | part | ... What is accepted is a state that
- * a walk goes through and that entries can be applied to. */
+/* Any parts as a state: | sessions 1 | registrations 1 | bends 1 | offset 2, byte 1 ... | of a
+ * head, which is made here, since it is long; then | bytes 2 | part | ... What is accepted is a
+ * state that a walk goes through and that entries can be applied to. */
 #include "dataplane/state/image.h"
 #include "dataplane/state/load.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,6 +1,6 @@
-/* One thread applies commands of all kinds in sessions and outside, another walks the state over and
- * over, a third reads. Each walk is loaded; the load compares what it found with the digest that the
- * owner had at the mark. */
+/* One thread applies commands of all kinds in sessions and outside, another walks the state over
+ * and over, a third reads. Each walk is loaded; the load compares what it found with the digest
+ * that the owner had at the mark. */
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -1,4 +1,4 @@
-/* capture_fixture.h: walks of replicas, loads of what they wrote, and logs of all kinds of commands.
+/* capture_fixture.h: walks of replicas, loads of what they wrote, logs of all kinds of commands.
  *
  * Memory: the fixture's. Threads: one: owner and walk take turns. Time: log time, set by the test.
  * Limits, refusals: capture.h, load.h.

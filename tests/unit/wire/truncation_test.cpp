@@ -45,6 +45,19 @@ bool accepted(const wire_view &view)
     }
 }
 
+void add_chunks(std::vector<Bytes> *frames)
+{
+    Bytes data(600, 7);
+    wire_chunk chunk = {0, {1, 1, 1, 600}, 0, 1024, 5, 600, data.data()};
+    Frame with_chunk;
+    memcpy(wire_put_chunk(&with_chunk.writer, &chunk), data.data(), data.size());
+    frames->push_back(with_chunk.bytes());
+    wire_chunk_ack ack = {0, {1, 1, 1, 600}, 1, 0, 2, WIRE_CHUNK_GOING};
+    Frame with_ack;
+    wire_put_chunk_ack(&with_ack.writer, &ack);
+    frames->push_back(with_ack.bytes());
+}
+
 std::vector<Bytes> one_frame_of_each_kind()
 {
     std::vector<Bytes> frames;
@@ -108,15 +121,7 @@ std::vector<Bytes> one_frame_of_each_kind()
     Frame with_snapshot;
     wire_put_snapshot(&with_snapshot.writer, &snapshot);
     frames.push_back(with_snapshot.bytes());
-    Bytes data(600, 7);
-    wire_chunk chunk = {0, {1, 1, 1, 600}, 0, 1024, 5, 600, data.data()};
-    Frame with_chunk;
-    memcpy(wire_put_chunk(&with_chunk.writer, &chunk), data.data(), data.size());
-    frames.push_back(with_chunk.bytes());
-    wire_chunk_ack ack = {0, {1, 1, 1, 600}, 1, 0, 2, WIRE_CHUNK_GOING};
-    Frame with_ack;
-    wire_put_chunk_ack(&with_ack.writer, &ack);
-    frames.push_back(with_ack.bytes());
+    add_chunks(&frames);
     return frames;
 }
 

@@ -22,9 +22,10 @@ void order_reads(struct lane *lane, uint32_t slot)
     uint32_t bytes;
     bool any = false;
     while ((read = doorway_next(group->reads, &bytes)) != NULL) {
-        enum raft_ticket_state state = raft_ticket_state(group->raft, &read->ticket);
+        struct raft_ticket ticket = read->ticket;
+        enum raft_ticket_state state = raft_ticket_state(group->raft, &ticket);
         bool wait = state == RAFT_TICKET_WAIT ||
-                    (state == RAFT_TICKET_READY && group->handed < read->ticket.index);
+                    (state == RAFT_TICKET_READY && group->handed < ticket.index);
         if (wait || !order_has_room(lane)) {
             doorway_done_before(group->reads, read);
             return;

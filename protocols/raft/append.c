@@ -135,6 +135,7 @@ bool raft_append_heed(raft *r, const struct wire_raft *message)
     if (r->role != RAFT_FOLLOWER || r->leader != message->from)
         raft_vote_follow(r, r->term, message->from);
     raft_pace_heard(r);
+    raft_read_heard(r);
     r->owed.to = message->from;
     r->owed.round = max_u64(r->owed.round, message->round);
     return true;

@@ -7,7 +7,7 @@
  *     raft.c       init, step dispatch, ready           log.c      the window of terms and sizes
  *     vote.c       term, vote, role                     commit.c   stored, commit, applied
  *     append.c     what a follower owes its leader      lease.c    rounds, quorum contact, lease
- *     replicate.c  what the leader knows of followers   read.c     tickets
+ *     replicate.c  what the leader knows of followers   read.c     tickets, questions
  *     members.c    the configuration in force, slots    snapshot.c what can be offered
  *     change.c     how it is changed, who has caught up pace.c     every timer
  *     check.c      the invariants
@@ -64,6 +64,13 @@ struct raft_follower {
 struct raft_persist {
     uint64_t seq;
     uint64_t last; /* entries up to here are durable once seq is */
+};
+
+/* The newest question of one follower: up to where must its reads see? */
+struct raft_question {
+    uint64_t nonce;
+    uint64_t index; /* the answer, once round is confirmed */
+    uint64_t round; /* 0: it is confirmed */
 };
 
 struct raft_round_time {
@@ -173,6 +180,16 @@ struct raft {
     uint64_t echo[QUORUM_MEMBERS_MAX];
     struct raft_round_time round_time[RAFT_ROUND_TIMES_MAX];
 
+    /* read.c; a follower's tickets bear the number of the question that will be asked for them */
+    bool ask_wanted;       /* tickets wait for the next question */
+    uint64_t ask_nonce;    /* of the question that is asked now; 0: none */
+    uint64_t ask_number;   /* of the last question */
+    uint64_t ask_answered; /* highest number that has been answered */
+    uint64_t ask_index;    /* with this */
+    uint64_t ask_again_ns;
+    member_set asking; /* leader: whose question waits for an entry of this term to be committed */
+    member_set asked;  /* leader: whose question waits for its round */
+
     /* pace.c */
     uint64_t now_ns;
     uint64_t wake_ns;
@@ -194,6 +211,7 @@ struct raft {
     uint64_t caught_up_ns[QUORUM_MEMBERS_MAX]; /* learner: since when; 0: it has not             */
     struct raft_snapshot snapshot;             /* index 0: none */
     bool snapshot_wanted;
+    struct raft_question question[QUORUM_MEMBERS_MAX];
     const struct wire_members *brought; /* with this step; NULL outside of it */
     uint32_t brought_count;
 };
@@ -385,6 +403,17 @@ void raft_lease_recount(raft *r); /* who makes a quorum has changed             
 /* The member has answered something that was sent within an election time-out. */
 bool raft_lease_answers(const raft *r, uint32_t position);
 bool raft_lease_holds(const raft *r); /* no other leader can exist at `now`                   */
+
+/* ---- read.c */
+
+void raft_read_question(raft *r, const struct wire_raft *question, uint32_t from);
+void raft_read_answer(raft *r, const struct wire_raft *answer);
+void raft_read_ask(raft *r);   /* follower's part of ready */
+void raft_read_reply(raft *r); /* leader's part of ready */
+void raft_read_heard(raft *r); /* from the leader: an answer may be overdue */
+void raft_read_leader_changed(raft *r);
+void raft_read_seen_off(raft *r, uint32_t position); /* a slot is empty */
+bool raft_read_due(const raft *r);                   /* ready has something to ask or to answer */
 
 /* ---- pace.c */
 

@@ -21,6 +21,7 @@ static void see_off(raft *r, uint32_t position)
 {
     r->slots &= ~raft_bit(position);
     r->slot_id[position] = RAFT_NOBODY;
+    raft_read_seen_off(r, position);
     if (r->transferee == position)
         r->transferee = RAFT_NO_POSITION;
 }

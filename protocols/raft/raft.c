@@ -133,7 +133,28 @@ static bool plausible(const raft *r, const struct wire_raft *message)
  * longer; an answer from no member counts for nothing. */
 static bool concerns_members_only(uint8_t kind)
 {
-    return kind == WIRE_VOTE_REPLY || kind == WIRE_PREVOTE_REPLY || kind == WIRE_APPEND_REPLY;
+    return kind == WIRE_VOTE_REPLY || kind == WIRE_PREVOTE_REPLY || kind == WIRE_APPEND_REPLY ||
+           kind == WIRE_READ_INDEX;
+}
+
+/* A message of our term. */
+static void dispatch(raft *r, struct raft_input *input, uint32_t from)
+{
+    const struct wire_raft *message = &input->message;
+    if (message->kind == WIRE_APPEND)
+        raft_append_receive(r, input);
+    else if (message->kind == WIRE_APPEND_REPLY)
+        raft_replicate_reply(r, message, from);
+    else if (message->kind == WIRE_SNAPSHOT)
+        raft_snapshot_receive(r, input);
+    else if (message->kind == WIRE_READ_INDEX)
+        raft_read_question(r, message, from);
+    else if (message->kind == WIRE_READ_INDEX_REPLY)
+        raft_read_answer(r, message);
+    else if (message->kind == WIRE_VOTE_REPLY)
+        raft_vote_reply(r, message, from);
+    else
+        raft_vote_timeout_now(r, message);
 }
 
 static void step_one(raft *r, struct raft_input *input)
@@ -170,6 +191,8 @@ static void step_one(raft *r, struct raft_input *input)
     case WIRE_APPEND_REPLY:
     case WIRE_TIMEOUT_NOW:
     case WIRE_SNAPSHOT:
+    case WIRE_READ_INDEX:
+    case WIRE_READ_INDEX_REPLY:
         break;
     default:
         raft_count(r, RAFT_UNKNOWN_KIND);
@@ -188,16 +211,7 @@ static void step_one(raft *r, struct raft_input *input)
         if (message->kind == WIRE_APPEND_REPLY || message->kind == WIRE_VOTE_REPLY)
             return; /* its term was all that it had to say */
     }
-    if (message->kind == WIRE_APPEND)
-        raft_append_receive(r, input);
-    else if (message->kind == WIRE_SNAPSHOT)
-        raft_snapshot_receive(r, input);
-    else if (message->kind == WIRE_APPEND_REPLY)
-        raft_replicate_reply(r, message, from);
-    else if (message->kind == WIRE_VOTE_REPLY)
-        raft_vote_reply(r, message, from);
-    else
-        raft_vote_timeout_now(r, message);
+    dispatch(r, input, from);
 }
 
 static void empty_outbox(raft *r)
@@ -322,6 +336,7 @@ static void tell_members(raft *r, struct raft_ready *ready)
 static void lead_on(raft *r, struct raft_ready *ready)
 {
     bool resign = raft_must_resign(r);
+    raft_read_reply(r);
     if (resign) /* first they shall know what is committed */
         raft_lease_want_round(r);
     if (r->appends_due) {
@@ -338,7 +353,7 @@ static inline bool dirty(const raft *r)
     return r->role_changed || r->hard_dirty || r->persist_next <= r->last || r->owed.reply ||
            r->owed.reject || r->requests_due != 0 || (r->send_count > 0 && !r->send_taken) ||
            (r->appends_due && r->role == RAFT_LEADER) || raft_must_resign(r) ||
-           raft_members_due(r) || raft_commit_deliverable(r) > r->delivered;
+           raft_members_due(r) || raft_read_due(r) || raft_commit_deliverable(r) > r->delivered;
 }
 
 void raft_ready(raft *r, uint64_t seq, struct raft_ready *ready)
@@ -359,6 +374,8 @@ void raft_ready(raft *r, uint64_t seq, struct raft_ready *ready)
         raft_vote_send(r);
     if (r->role == RAFT_LEADER)
         lead_on(r, ready);
+    else
+        raft_read_ask(r);
     ready->send = raft_sends(r);
     ready->send_count = r->send_count;
     r->send_taken = true;

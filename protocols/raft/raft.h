@@ -76,7 +76,7 @@ struct raft_config {
     uint64_t nonce[QUORUM_MEMBERS_MAX];  /* of their logs */
     uint8_t role[QUORUM_MEMBERS_MAX];    /* enum wire_role; 0 reads as voter */
     bool joining;                        /* comes in later: follows whoever leads, as a learner */
-    uint64_t seed;                       /* another one for every start of a member */
+    uint64_t seed;   /* another one for every start of a member: nonces are drawn from it */
     uint64_t now_ns; /* clock at init: a starting voter waits one time-out before it votes */
     uint64_t heartbeat_ns;
     uint64_t election_timeout_ns;     /* lower bound; followers that heard less long ago refuse */
@@ -303,9 +303,9 @@ bool raft_dirty(const raft *);
  * is ready. `round` is fresh for each broadcast and never reused, so an old echo can confirm
  * nothing. */
 struct raft_ticket {
-    uint64_t term;
-    uint64_t index;
-    uint64_t round; /* 0: confirmed by lease already */
+    uint64_t term;  /* 0: a follower's */
+    uint64_t index; /* a follower's: known once it is ready */
+    uint64_t round; /* 0: confirmed already; a follower's: number of the question */
 };
 
 enum raft_ticket_state { RAFT_TICKET_WAIT, RAFT_TICKET_READY, RAFT_TICKET_LOST };
@@ -315,7 +315,17 @@ enum raft_ticket_state { RAFT_TICKET_WAIT, RAFT_TICKET_READY, RAFT_TICKET_LOST }
  * last raft_tick was: a lease says that at that moment there was no other leader, and nothing about
  * later. */
 bool raft_read(raft *, struct raft_ticket *ticket);
-enum raft_ticket_state raft_ticket_state(const raft *, const struct raft_ticket *ticket);
+
+/* The same at a follower (§6.4, end), learners and witnesses included; false: it knows no leader.
+ * It asks its leader, one question at a time for all tickets taken before it; the leader answers
+ * with its commit index once it knows that it still led when it was asked. A question that stays
+ * unanswered for an election time-out, or whose leader is gone, is asked again under a fresh nonce,
+ * and the answer to the former one counts for nothing: it may be from before reads that have joined
+ * since (etcd-io/etcd #20418). */
+bool raft_read_follower(raft *, struct raft_ticket *ticket);
+
+/* LOST: take another one, as a leader or from whoever leads now. */
+enum raft_ticket_state raft_ticket_state(const raft *, struct raft_ticket *ticket);
 
 /* ---- looks ----------------------------------------------------------------------------------- */
 

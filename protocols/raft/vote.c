@@ -5,6 +5,8 @@
 static void set_role(raft *r, uint8_t role, uint16_t leader)
 {
     r->role_changed |= r->role != role || r->leader != leader;
+    if (r->leader != leader)
+        raft_read_leader_changed(r);
     r->role = role;
     r->leader = leader;
     r->requests_due = 0;

@@ -3,7 +3,7 @@
 #include "protocols/wire/message.h"
 
 #define RAFT_FIXED_BYTES 48u
-#define RAFT_FLAGS       (WIRE_RAFT_GRANTED | WIRE_RAFT_REJECTED | WIRE_RAFT_TRANSFER)
+#define RAFT_FLAGS       (WIRE_RAFT_GRANTED | WIRE_RAFT_REJECTED | WIRE_RAFT_TRANSFER | WIRE_RAFT_DOUBT)
 
 static void write_fixed(uint8_t *body, const struct wire_raft *message)
 {
@@ -87,10 +87,16 @@ void wire_read_raft(const struct wire_view *view, struct wire_raft *message)
     };
 }
 
+static bool is_raft(uint8_t kind)
+{
+    return (kind >= WIRE_PREVOTE && kind <= WIRE_TIMEOUT_NOW) || kind == WIRE_READ_INDEX ||
+           kind == WIRE_READ_INDEX_REPLY;
+}
+
 enum wire_refusal wire_get_raft(const struct wire_view *view, struct wire_raft *message,
                                 const uint8_t **entries)
 {
-    if (UNLIKELY(view->kind < WIRE_PREVOTE || view->kind > WIRE_TIMEOUT_NOW))
+    if (UNLIKELY(!is_raft(view->kind)))
         return WIRE_REFUSED_MESSAGE_KIND;
     if (UNLIKELY(view->bytes < RAFT_FIXED_BYTES))
         return WIRE_REFUSED_MESSAGE_SHORT;

@@ -65,13 +65,15 @@ enum wire_kind {
     WIRE_VOTE_REPLY,
     WIRE_APPEND, /* also the heartbeat: no entries */
     WIRE_APPEND_REPLY,
-    WIRE_TIMEOUT_NOW,    /* ... to here */
-    WIRE_REQUEST,        /* struct wire_request: commands of one session, or reads */
-    WIRE_REPLY,          /* struct wire_reply: results */
-    WIRE_FRAGMENT,       /* a piece of a message that outgrew one frame */
-    WIRE_SIGNED,         /* one of the others in an envelope, see signed.h */
-    WIRE_SNAPSHOT,       /* struct wire_snapshot, see members.h */
-    WIRE_SNAPSHOT_CHUNK, /* some of its bytes, see chunk.h ... */
+    WIRE_TIMEOUT_NOW, /* ... to here */
+    WIRE_REQUEST,     /* struct wire_request: commands of one session, or reads */
+    WIRE_REPLY,       /* struct wire_reply: results */
+    WIRE_FRAGMENT,    /* a piece of a message that outgrew one frame */
+    WIRE_SIGNED,      /* one of the others in an envelope, see signed.h */
+    WIRE_SNAPSHOT,    /* struct wire_snapshot, see members.h */
+    WIRE_READ_INDEX,  /* struct wire_raft, as what follows */
+    WIRE_READ_INDEX_REPLY,
+    WIRE_SNAPSHOT_CHUNK, /* some of a snapshot's bytes, see chunk.h ... */
     WIRE_SNAPSHOT_ACK,   /* ... and which of them have come */
     WIRE_KIND_COUNT
 };
@@ -123,6 +125,7 @@ enum wire_refusal wire_message_next(const void *data, uint32_t bytes, uint32_t *
 #define WIRE_RAFT_GRANTED  0x01u /* vote replies */
 #define WIRE_RAFT_REJECTED 0x02u /* append reply: `index`, `log_term` are the hint */
 #define WIRE_RAFT_TRANSFER 0x04u /* vote asked for by TimeoutNow: ignores leader leases */
+#define WIRE_RAFT_DOUBT    0x08u /* read index: the sender may lack what it has confirmed */
 
 /* One Raft message, in and out of the machine; the fields' meaning by kind:
  *   kind            index            log_term          commit         round
@@ -131,7 +134,10 @@ enum wire_refusal wire_message_next(const void *data, uint32_t bytes, uint32_t *
  *   APPEND          previous index   its term          leader commit  broadcast round
  *   APPEND_REPLY    matched | hint   - | hint's term   -              round (echo)
  *   SNAPSHOT        last index       its term          -              broadcast round
- * The members index is of the entry that brought the candidate's configuration. */
+ *   READ_INDEX      -                -                 -              nonce of this attempt
+ *   READ_INDEX_REPLY  to be seen     -                 -              nonce (echo)
+ * The members index is of the entry that brought the candidate's configuration. To be seen: the
+ * index that a read at the asker must have applied. */
 struct wire_raft {
     uint8_t kind;
     uint8_t flags;

@@ -161,6 +161,21 @@ void Play::set_cut(Words &words)
     cut[{to, from}] = one_way.empty() || cut[{to, from}];
 }
 
+/* hold APPEND_REPLY: messages of this kind stay on their way until release */
+void Play::hold(Words &words)
+{
+    words >> held_kind;
+}
+
+void Play::release()
+{
+    held_kind.clear();
+    for (const Message &message : under_way)
+        if (actor[message.head.to].machine != nullptr)
+            actor[message.head.to].inbox.push_back({now_ms + 1, message});
+    under_way.clear();
+}
+
 void Play::isolate(Words &words)
 {
     uint16_t id = named(words, false).config.self;
@@ -231,7 +246,8 @@ void Play::read(Words &words)
 {
     Actor &a = named(words);
     raft_ticket ticket;
-    if (raft_read(a.machine, &ticket))
+    bool leads = raft_is_leader(a.machine);
+    if (leads ? raft_read(a.machine, &ticket) : raft_read_follower(a.machine, &ticket))
         a.tickets.push_back({ticket, "read " + std::to_string(++reads)});
     note_events(a);
     drain(a);
@@ -334,6 +350,10 @@ std::string Play::direct(const std::string &command)
         set_cut(words);
     else if (verb == "isolate")
         isolate(words);
+    else if (verb == "hold")
+        hold(words);
+    else if (verb == "release")
+        release();
     else if (verb == "heal")
         cut.clear();
     else if (verb == "crash")

@@ -30,6 +30,10 @@ static const char *kind_name(uint8_t kind)
         return "APPEND_REPLY";
     case WIRE_SNAPSHOT:
         return "SNAPSHOT";
+    case WIRE_READ_INDEX:
+        return "READ_INDEX";
+    case WIRE_READ_INDEX_REPLY:
+        return "READ_INDEX_REPLY";
     default:
         return "TIMEOUT_NOW";
     }
@@ -94,6 +98,9 @@ std::string describe(const Message &message)
     case WIRE_SNAPSHOT:
         text << ", up to " << m.index << " (term " << m.log_term << "), members "
              << members_of(message.snapshot.members);
+        break;
+    case WIRE_READ_INDEX_REPLY:
+        text << ": up to " << m.index;
         break;
     default:
         break;
@@ -312,13 +319,16 @@ void Play::post(Actor &a, const Message &message)
 {
     const wire_raft &m = message.head;
     bool lost = cut[{m.from, m.to}] || actor[m.to].machine == nullptr;
-    std::string text = describe(message) + (lost ? "   (lost)" : "");
+    bool stays = kind_name(m.kind) == held_kind && !lost;
+    std::string text = describe(message) + (lost ? "   (lost)" : stays ? "   (on its way)" : "");
     bool idle = m.kind == WIRE_APPEND ? message.terms.empty() : m.kind == WIRE_APPEND_REPLY;
     if (!idle || a.said[m.to] != text)
         line(a) << "-> " << m.to << "  " << text << "\n";
     if (idle)
         a.said[m.to] = text;
-    if (!lost)
+    if (stays)
+        under_way.push_back(message);
+    else if (!lost)
         actor[m.to].inbox.push_back({now_ms + 1, message});
 }
 

@@ -82,6 +82,8 @@ class Play
   private:
     std::map<uint16_t, Actor> actor;
     std::map<std::pair<uint16_t, uint16_t>, bool> cut;
+    std::string held_kind; /* messages of this kind stay on their way */
+    std::vector<Message> under_way;
     /* Configurations by index and term of their entries, which say what an entry is (§5.3). */
     std::map<std::pair<uint64_t, uint64_t>, wire_members> configurations;
     uint64_t now_ms = 0;
@@ -97,6 +99,8 @@ class Play
     void time_out(Words &words);
     void elect(Words &words);
     void set_cut(Words &words);
+    void hold(Words &words);
+    void release();
     void isolate(Words &words);
     void crash(Words &words);
     void restart(Words &words);

@@ -123,6 +123,7 @@ class Cluster
     {
         Member &m = member[i];
         m.config.now_ns = clock(m);
+        m.config.seed++;
         raft_restore restore{};
         restore.term = m.disk.term;
         restore.vote = m.disk.vote;
@@ -228,6 +229,8 @@ class Cluster
         check_reads(m);
         if (raft_is_leader(m.machine))
             work(i);
+        else if (now / (ms / 2) % 4 == i % 4)
+            read(m, raft_read_follower);
         drain(i);
         raft_check(m.machine);
     }
@@ -456,13 +459,19 @@ class Cluster
         else if (writing && below(4) == 0)
             append(m, 1 + static_cast<uint32_t>(below(4)));
         keep_members(m);
+        if (below(2) == 0)
+            read(m, raft_read);
+    }
+
+    void read(Member &m, bool (*take)(raft *, raft_ticket *))
+    {
         Ticket ticket{};
-        if (below(2) == 0 && m.tickets.size() < 16 && raft_read(m.machine, &ticket.ticket)) {
-            ticket.acknowledged = acknowledged;
-            leases += ticket.ticket.round == 0;
-            m.tickets.push_back(ticket);
-            check_reads(m);
-        }
+        if (m.tickets.size() == 16 || !take(m.machine, &ticket.ticket))
+            return;
+        ticket.acknowledged = acknowledged;
+        leases += ticket.ticket.round == 0;
+        m.tickets.push_back(ticket);
+        check_reads(m);
     }
 
     void check_reads(Member &m)

@@ -108,9 +108,10 @@ class Hostile
 
     uint8_t kind_for(uint8_t role)
     {
-        static const uint8_t kinds[] = {WIRE_PREVOTE,     WIRE_PREVOTE_REPLY, WIRE_VOTE,
-                                        WIRE_VOTE_REPLY,  WIRE_APPEND,        WIRE_APPEND_REPLY,
-                                        WIRE_TIMEOUT_NOW, WIRE_SNAPSHOT};
+        static const uint8_t kinds[] = {WIRE_PREVOTE,         WIRE_PREVOTE_REPLY, WIRE_VOTE,
+                                        WIRE_VOTE_REPLY,      WIRE_APPEND,        WIRE_APPEND_REPLY,
+                                        WIRE_TIMEOUT_NOW,     WIRE_SNAPSHOT,      WIRE_READ_INDEX,
+                                        WIRE_READ_INDEX_REPLY};
         if (below(200) == 0)
             return static_cast<uint8_t>(below(256));
         if (below(8) == 0)
@@ -129,7 +130,7 @@ class Hostile
         raft_input input{};
         wire_raft &message = input.message;
         message.kind = kind_for(status.role);
-        message.flags = static_cast<uint8_t>(below(3) == 0 ? below(8) : 1u << below(3));
+        message.flags = static_cast<uint8_t>(below(3) == 0 ? below(16) : 1u << below(4));
         message.group = config.group;
         message.from = static_cast<uint16_t>(1 + below(config.member_count + (below(50) == 0)));
         message.to = config.self;
@@ -141,6 +142,8 @@ class Hostile
         message.commit = near(status.last_index);
         bool vote = message.kind == WIRE_PREVOTE_REPLY || message.kind == WIRE_VOTE_REPLY;
         message.round = near(vote ? campaign : round);
+        if (message.kind == WIRE_READ_INDEX_REPLY && below(2))
+            message.round = nonce;
         std::vector<raft_entry> entries;
         if (message.kind == WIRE_APPEND && below(2))
             entries = run_of(message);
@@ -219,6 +222,8 @@ class Hostile
                 round = message.round;
             if (message.kind == WIRE_VOTE || message.kind == WIRE_PREVOTE)
                 campaign = message.round;
+            if (message.kind == WIRE_READ_INDEX)
+                nonce = message.round;
         }
     }
 
@@ -280,7 +285,7 @@ class Hostile
             snapshots();
         raft_ticket ticket;
         (void)raft_transfer(r, static_cast<uint16_t>(1 + below(6)));
-        if (raft_read(r, &ticket))
+        if (raft_read(r, &ticket) || raft_read_follower(r, &ticket))
             (void)raft_ticket_state(r, &ticket);
         if (below(4) == 0)
             raft_compacted(r, below(applied + 2));
@@ -294,12 +299,13 @@ class Hostile
     wire_raft offered{};
     uint64_t taken = 0; /* index of the newest snapshot */
     uint64_t now = 0, seq = 0, seq_stored = 0, delivered = 0, applied = 0, round = 0, campaign = 0;
+    uint64_t nonce = 0;
 };
 
 TEST(Hostile, NoMessageBreaksAnInvariant)
 {
     uint64_t counted[RAFT_EVENT_COUNT] = {};
-    for (uint64_t seed = 1; seed <= 400; seed++) {
+    for (uint64_t seed = 1; seed <= 800; seed++) {
         SCOPED_TRACE(seed);
         Hostile hostile(seed);
         hostile.run(2000);

@@ -3,7 +3,7 @@
 
 static Solo::Tweak leases = [](raft_config &c) { c.lease_reads = true; };
 
-static enum raft_ticket_state state(const Solo &s, const raft_ticket &ticket)
+static enum raft_ticket_state state(const Solo &s, raft_ticket ticket)
 {
     return raft_ticket_state(s.r, &ticket);
 }

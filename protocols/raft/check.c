@@ -54,7 +54,8 @@ static void check_role(const raft *r)
      * elected by others than these */
     if (r->role == RAFT_LEADER && r->force.index < r->term_start)
         ENSURE(quorum_reached(&r->rule, r->votes));
-    ENSURE(r->role == RAFT_LEADER || r->lease_until_ns == 0);
+    ENSURE(r->role == RAFT_LEADER || (r->lease_until_ns == 0 && !r->write_hung));
+    ENSURE(r->role == RAFT_FOLLOWER || !r->doubtful || RAFT_MUTATED(DOUBT_CAMPAIGNS));
     ENSURE(r->role == RAFT_CANDIDATE || r->role == RAFT_PRECANDIDATE || r->requests_due == 0);
     ENSURE(r->owed.matched <= r->last && r->owed.acknowledged <= r->owed.matched);
 }
@@ -95,7 +96,7 @@ static void check_leader(const raft *r)
     ENSURE(r->term_start <= r->base + 1 || raft_log_term(r, r->term_start - 1) < r->term);
     /* §5.4.2: an entry of its own term is committed once a quorum has stored it */
     bool same = r->force.index < r->term_start; /* members as at the election */
-    if (r->commit >= r->term_start && (same || r->commit >= r->force.index))
+    if (r->commit >= r->term_start && !r->match_voided && (same || r->commit >= r->force.index))
         ENSURE(quorum_value(&r->rule, r->match) >= r->commit);
     uint64_t confirmed = quorum_value(&r->rule, r->echo);
     ENSURE(same ? confirmed == r->round_confirmed : confirmed <= r->round_confirmed);

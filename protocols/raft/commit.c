@@ -35,7 +35,8 @@ void raft_commit_persist(raft *r, uint64_t seq, struct raft_ready *ready)
         clip_persists(r, r->last);
     if (r->persist_count < RAFT_PERSISTS_MAX)
         r->persist_count++;
-    *persist_at(r, r->persist_count - 1) = (struct raft_persist){.seq = seq, .last = r->last};
+    *persist_at(r, r->persist_count - 1) =
+        (struct raft_persist){.seq = seq, .last = r->last, .since_ns = r->now_ns};
 }
 
 void raft_commit_truncated(raft *r, uint64_t last)

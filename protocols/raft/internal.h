@@ -9,8 +9,8 @@
  *     append.c     what a follower owes its leader      lease.c    rounds, quorum contact, lease
  *     replicate.c  what the leader knows of followers   read.c     tickets, questions
  *     members.c    the configuration in force, slots    snapshot.c what can be offered
- *     change.c     how it is changed, who has caught up pace.c     every timer
- *     check.c      the invariants
+ *     change.c     how it is changed, who has caught up doubt.c    what may be lost, until when
+ *     pace.c       every timer                          check.c    the invariants
  *
  * Memory, threads, time, limits, refusals, cost: raft.h.
  */
@@ -54,6 +54,7 @@ struct raft_follower {
     uint64_t next;        /* first entry to send next                                          */
     uint64_t sent_round;  /* round of the last APPEND                                          */
     uint64_t since_round; /* rejections of APPENDs of earlier rounds are outdated              */
+    uint64_t void_round;  /* whatever answers APPENDs of earlier rounds counts for nothing     */
     uint64_t flight_bytes;
     uint32_t flight_head;
     uint32_t flight_count;
@@ -64,6 +65,7 @@ struct raft_follower {
 struct raft_persist {
     uint64_t seq;
     uint64_t last; /* entries up to here are durable once seq is */
+    uint64_t since_ns;
 };
 
 /* The newest question of one follower: up to where must its reads see? */
@@ -165,6 +167,7 @@ struct raft {
     uint32_t send_cursor;
     uint32_t transferee; /* RAFT_NO_POSITION: none */
     bool timeout_now_sent;
+    bool match_voided;                  /* in this term a follower has lost what it had confirmed */
     uint64_t match[QUORUM_MEMBERS_MAX]; /* own: stored */
     struct raft_follower follower[QUORUM_MEMBERS_MAX];
 
@@ -190,8 +193,15 @@ struct raft {
     member_set asking; /* leader: whose question waits for an entry of this term to be committed */
     member_set asked;  /* leader: whose question waits for its round */
 
+    /* doubt.c */
+    bool doubtful;
+    uint64_t doubt_term; /* in which a leader has said where doubt ends; 0: none */
+    uint64_t doubt_index;
+
     /* pace.c */
     uint64_t now_ns;
+    bool ticked;     /* since the last ready: now_ns is of this turn */
+    bool write_hung; /* leads, and steps down because of its disk */
     uint64_t wake_ns;
     uint64_t heard_ns; /* last word of this term's leader; votes are refused for a while after it */
     uint64_t timeout_ns;
@@ -290,10 +300,11 @@ static inline bool raft_may_lead(const raft *r)
 {
     return raft_belongs(r) || (r->former_voter && r->force.index > r->commit);
 }
-/* The configuration without this leader is committed. */
+/* The configuration without this leader is committed; or its disk hangs. */
 static inline bool raft_must_resign(const raft *r)
 {
-    return UNLIKELY(r->leaving) && r->role == RAFT_LEADER && r->commit >= r->force.index;
+    return UNLIKELY(r->leaving | r->write_hung) && r->role == RAFT_LEADER &&
+           (r->write_hung || r->commit >= r->force.index);
 }
 static inline bool raft_members_due(const raft *r)
 {
@@ -371,7 +382,8 @@ void raft_append_send_owed(raft *r); /* follower's part of ready */
 void raft_replicate_lead(raft *r); /* elected: forget what was known of followers */
 void raft_replicate_welcome(raft *r, uint32_t position); /* a slot has a new member */
 void raft_replicate_reply(raft *r, const struct wire_raft *reply, uint32_t from);
-void raft_replicate_send(raft *r); /* leader's part of ready */
+void raft_replicate_void(raft *r, uint32_t position); /* it has lost what it had confirmed */
+void raft_replicate_send(raft *r);                    /* leader's part of ready */
 
 /* ---- commit.c */
 
@@ -415,6 +427,13 @@ void raft_read_leader_changed(raft *r);
 void raft_read_seen_off(raft *r, uint32_t position); /* a slot is empty */
 bool raft_read_due(const raft *r);                   /* ready has something to ask or to answer */
 
+/* ---- doubt.c */
+
+bool raft_doubt_asks(const raft *r); /* its leader has not yet said where doubt ends */
+void raft_doubt_answered(raft *r, uint64_t index);
+bool raft_doubt_over(const raft *r);
+void raft_doubt_end(raft *r);
+
 /* ---- pace.c */
 
 void raft_pace_init(raft *r);
@@ -426,5 +445,7 @@ void raft_pace_wait(raft *r);     /* no leader, and no campaign of ours         
 void raft_pace_follow(raft *r, bool was_leader);
 void raft_pace_transfer(raft *r);           /* a hand-over starts                                */
 bool raft_pace_leader_lives(const raft *r); /* votes must be refused                          */
+void raft_pace_forget(raft *r);             /* ... no longer                                  */
+bool raft_pace_hung(const raft *r);         /* the oldest write is older than it may be       */
 
 #endif

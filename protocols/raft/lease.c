@@ -113,5 +113,6 @@ bool raft_lease_answers(const raft *r, uint32_t position)
 
 bool raft_lease_holds(const raft *r)
 {
-    return r->role == RAFT_LEADER && r->now_ns < r->lease_until_ns;
+    return r->role == RAFT_LEADER && r->now_ns < r->lease_until_ns &&
+           (r->ticked || RAFT_MUTATED(LEASE_ON_STALE_NOW));
 }

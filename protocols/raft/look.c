@@ -36,6 +36,7 @@ void raft_status(const raft *r, struct raft_status *status)
         .term_start_index = leads ? r->term_start : 0,
         .members_index = r->force.index,
         .joint = r->force.members.joint,
+        .doubtful = r->doubtful,
     };
     for (uint32_t i = 0; i < r->force.members.count; i++) {
         const struct wire_member *known = &r->force.members.member[i];

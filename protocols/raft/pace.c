@@ -22,6 +22,8 @@ void raft_pace_init(raft *r)
 {
     r->now_ns = r->config.now_ns;
     r->heard_ns = r->now_ns; /* a leader that we have forgotten may still count on our silence */
+    if (RAFT_MUTATED(VOTE_AT_START))
+        raft_pace_forget(r);
     r->timeout_ns = draw(r);
     await_leader(r);
 }
@@ -81,6 +83,17 @@ bool raft_pace_leader_lives(const raft *r)
     return r->now_ns - since < r->config.election_timeout_ns;
 }
 
+void raft_pace_forget(raft *r)
+{
+    r->heard_ns = r->now_ns - r->config.election_timeout_ns; /* may wrap: only differences count */
+}
+
+bool raft_pace_hung(const raft *r)
+{
+    return r->config.write_age_max_ns != 0 && r->persist_count > 0 &&
+           r->now_ns - r->persist[r->persist_head].since_ns > r->config.write_age_max_ns;
+}
+
 /* What arrived while we slept has not been looked at: give it one heartbeat's time, once. */
 static bool forgive_stall(raft *r, uint64_t due_ns)
 {
@@ -96,10 +109,15 @@ static void beat_as_leader(raft *r)
     uint64_t due_ns = r->beat_at_ns;
     r->beat_at_ns = r->now_ns + r->config.heartbeat_ns;
     r->wake_ns = r->beat_at_ns;
-    if (r->config.check_quorum && !raft_pace_leader_lives(r) && !forgive_stall(r, due_ns)) {
-        raft_count(r, RAFT_QUORUM_LOST);
-        raft_vote_follow(r, r->term, RAFT_NOBODY);
-        return;
+    bool lost = r->config.check_quorum && !raft_pace_leader_lives(r);
+    bool hung = raft_pace_hung(r) && !RAFT_MUTATED(LEAD_WITH_HUNG_DISK);
+    if (UNLIKELY(lost || hung) && !forgive_stall(r, due_ns)) {
+        if (lost) {
+            raft_count(r, RAFT_QUORUM_LOST);
+            raft_vote_follow(r, r->term, RAFT_NOBODY);
+            return;
+        }
+        r->write_hung = true; /* ready hands over to whoever has everything, and steps down */
     }
     if (r->now_ns - r->contact_ns < r->config.heartbeat_ns * 2)
         r->stall_forgiven = false;
@@ -137,6 +155,7 @@ static void await_as_others(raft *r)
 void raft_tick(raft *r, uint64_t now_ns)
 {
     r->now_ns = max_u64(r->now_ns, now_ns);
+    r->ticked = true;
     if (LIKELY(r->now_ns < r->wake_ns))
         return;
     if (r->role == RAFT_LEADER)

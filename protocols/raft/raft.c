@@ -83,6 +83,9 @@ raft *raft_init(void *memory, const struct raft_config *config, const struct raf
     ENSURE(restore->term >= restore->previous_term);
     r->term = restore->term;
     r->vote = restore->term == 0 ? RAFT_NOBODY : restore->vote;
+    r->doubtful = r->hard_dirty = restore->doubtful;
+    if (r->doubtful)
+        raft_count(r, RAFT_IN_DOUBT);
     r->base = restore->first_index == 0 ? 0 : restore->first_index - 1;
     r->base_term = restore->previous_term;
     ENSURE(restore->applied >= r->base);
@@ -353,7 +356,8 @@ static inline bool dirty(const raft *r)
     return r->role_changed || r->hard_dirty || r->persist_next <= r->last || r->owed.reply ||
            r->owed.reject || r->requests_due != 0 || (r->send_count > 0 && !r->send_taken) ||
            (r->appends_due && r->role == RAFT_LEADER) || raft_must_resign(r) ||
-           raft_members_due(r) || raft_read_due(r) || raft_commit_deliverable(r) > r->delivered;
+           raft_members_due(r) || raft_read_due(r) || raft_doubt_over(r) ||
+           raft_commit_deliverable(r) > r->delivered;
 }
 
 void raft_ready(raft *r, uint64_t seq, struct raft_ready *ready)
@@ -362,10 +366,13 @@ void raft_ready(raft *r, uint64_t seq, struct raft_ready *ready)
     *ready = (struct raft_ready){.role_changed = r->role_changed};
     r->role_changed = false;
     tell_members(r, ready);
+    if (raft_doubt_over(r))
+        raft_doubt_end(r);
 
     raft_commit_persist(r, seq, ready);
     ready->term = r->term;
     ready->vote = r->vote;
+    ready->doubtful = r->doubtful;
 
     release_answers(r);
     if (r->owed.reply || r->owed.reject)
@@ -379,6 +386,7 @@ void raft_ready(raft *r, uint64_t seq, struct raft_ready *ready)
     ready->send = raft_sends(r);
     ready->send_count = r->send_count;
     r->send_taken = true;
+    r->ticked = false;
 
     raft_commit_deliver(r, ready);
     ready->wake_ns = r->wake_ns;

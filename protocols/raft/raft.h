@@ -17,11 +17,17 @@
  *   it steps a group; then steps and proposes; then raft_ready once. Same calls, same outputs, byte
  *   for byte.
  *
+ *   A leader whose oldest write is older than write_age_max_ns steps down, though its heartbeats
+ *   would go on (heartbeats that outlive a hung disk: hashicorp/raft #503), and offers its office
+ *   to a follower that has everything. While a write hangs a member does not campaign. The age
+ *   counts from raft_ready to raft_stored; a stall of this member is forgiven once, as in elections.
+ *
  * Memory: one flat region of the caller, cache-line aligned, raft_footprint bytes. No pointer is
  *   kept, not even into itself: a copy of the region is a copy of the machine. Arrays in struct
  *   raft_ready lie in it and are valid until the next call on the same machine.
- * Threads: one owner at a time. Time: `now` in nanoseconds of a monotonic clock, only read in
- *   pace.c and lease.c; a clock that steps back reads as standing still. Chance: config.seed.
+ * Threads: one owner at a time. Time: `now` in nanoseconds of a monotonic clock, only judged in
+ *   pace.c and lease.c, and in read.c to ask again; a clock that steps back reads as standing
+ *   still. Chance: config.seed.
  * Limits: QUORUM_MEMBERS_MAX members, both halves of a joint configuration and this one together;
  *   RAFT_SEND_MAX messages per ready. entries_max bounds, with a margin of one in
  *   RAFT_RESERVE_FRACTION, the proposals between the last applied entry and the last; a follower
@@ -81,17 +87,18 @@ struct raft_config {
     uint64_t heartbeat_ns;
     uint64_t election_timeout_ns;     /* lower bound; followers that heard less long ago refuse */
     uint64_t election_timeout_max_ns; /* upper bound of the randomised time-out */
-    uint32_t drift_ppm;               /* leases allow for two clocks this far apart */
-    uint32_t entries_max;             /* power of two: entries whose terms are kept in memory */
-    uint32_t message_entries_max;     /* per APPEND */
-    uint32_t message_bytes_max;       /* of entries per APPEND; a larger entry travels alone */
-    uint32_t inflight_messages_max;   /* unanswered APPENDs per follower */
-    uint32_t inflight_bytes_max;      /* unanswered bytes per follower */
-    uint32_t uncommitted_bytes_max;   /* proposals beyond are refused: busy */
-    uint32_t voters_max;              /* promotions beyond are refused; 0: no such limit */
-    uint64_t promote_lag_max;         /* entries behind the leader's last that are still caught up;
+    uint64_t write_age_max_ns;      /* a leader with an older write steps down; 0: no such limit */
+    uint32_t drift_ppm;             /* leases allow for two clocks this far apart */
+    uint32_t entries_max;           /* power of two: entries whose terms are kept in memory */
+    uint32_t message_entries_max;   /* per APPEND */
+    uint32_t message_bytes_max;     /* of entries per APPEND; a larger entry travels alone */
+    uint32_t inflight_messages_max; /* unanswered APPENDs per follower */
+    uint32_t inflight_bytes_max;    /* unanswered bytes per follower */
+    uint32_t uncommitted_bytes_max; /* proposals beyond are refused: busy */
+    uint32_t voters_max;            /* promotions beyond are refused; 0: no such limit */
+    uint64_t promote_lag_max;       /* entries behind the leader's last that are still caught up;
                                          0 reads as entries_max / 8 */
-    uint64_t promote_stable_ns;       /* so long a learner must have been; 0: ten time-outs */
+    uint64_t promote_stable_ns;     /* so long a learner must have been; 0: ten time-outs */
     bool pre_vote;
     bool check_quorum;
     bool lease_reads;
@@ -107,6 +114,7 @@ struct raft_restore {
     uint64_t applied;       /* state machine is at this index already; >= first_index - 1 */
     const struct wire_members *members; /* in force at first_index - 1; NULL: the first ones */
     uint64_t members_index;             /* of the entry that brought them; 0: the first ones */
+    bool doubtful; /* entries and vote may lack what was promised: see doubt, below */
 };
 
 /* What the machine keeps of an entry. */
@@ -181,6 +189,38 @@ void raft_compacted(raft *, uint64_t first_index);
 /* Leader in office: hand over to `to`, a voter (thesis §3.10); false: can not. Until it has worked
  * or an election time-out is over, proposals are refused; leases end for the rest of the term. */
 bool raft_transfer(raft *, uint16_t to);
+
+/* Follower: grants votes and pre-votes again, as if it had not heard its leader; it does not
+ * campaign any earlier. For an owner that knows the leader to be dead. False: it knows none, or
+ * lease_reads, for leases rest on its silence. (etcd-io/raft, MsgForgetLeader.) */
+bool raft_forget_leader(raft *);
+
+/* ---- doubt ----------------------------------------------------------------------------------- */
+
+/* restore.doubtful: entries that this member has confirmed, and the vote that it gave, may be
+ * missing from what was restored: recovery has found damage that no crash explains, or the owner
+ * trusts no restart (strict). The term must not be: it promised nothing in a term above
+ * restore.term. An owner that can not say so restores a term as much higher as elections can have
+ * been lost; that costs the group one.
+ *
+ * In doubt a member grants neither vote nor pre-vote and does not campaign, not even if told to. It
+ * takes entries and confirms them as ever: that they are stored here is true of what it has
+ * verified and stored since, and no term of its is below one that it promised in. As soon as it
+ * hears a leader it asks it, as for a read (READ_INDEX with DOUBT, a fresh nonce for each attempt).
+ * The leader voids whatever this member confirmed to it and what of that is still on its way; then,
+ * once a round shows that it still leads, it answers with its commit index, which by leader
+ * completeness (§5.4.3) and by that voiding covers all that former confirmations can have helped to
+ * commit.
+ *
+ * Doubt ends when, in the term of the answer, the log is matched to the leader's up to that index
+ * and stored so far: raft_ready then says hard_state_changed, with doubtful false. The first
+ * raft_ready after raft_init says so with doubtful true, and until that is stored the owner must
+ * not mend what showed the damage: doubt has to outlive another crash. (Alagappan et al.,
+ * Protocol-Aware Recovery, FAST 2018, is the idea; the leader there knows what it has sent, here it
+ * forgets it.)
+ *
+ * With a majority of the voters in doubt at once, or the only one, nobody can say what was
+ * committed: there will be no leader until an operator starts them without doubt. */
 
 /* ---- members (thesis §4) --------------------------------------------------------------------- */
 
@@ -274,6 +314,7 @@ struct raft_ready {
     bool hard_state_changed;
     bool must_persist; /* anything at all under `seq` */
     uint16_t vote;
+    bool doubtful; /* of the hard state, as term and vote are */
     uint64_t term;
     uint64_t persist_first; /* 0: no entries; log is truncated from here on first */
     uint64_t persist_last;
@@ -313,7 +354,8 @@ enum raft_ticket_state { RAFT_TICKET_WAIT, RAFT_TICKET_READY, RAFT_TICKET_LOST }
 /* False: not leader, or no entry of this term is committed yet (§6.4 step 1). Tickets taken between
  * two raft_ready calls share one round. The read must have been received before the `now` of the
  * last raft_tick was: a lease says that at that moment there was no other leader, and nothing about
- * later. */
+ * later. Without a tick since the last raft_ready, `now` is of a former turn: there is no lease by
+ * it, and the read takes a round. */
 bool raft_read(raft *, struct raft_ticket *ticket);
 
 /* The same at a follower (§6.4, end), learners and witnesses included; false: it knows no leader.
@@ -352,6 +394,7 @@ struct raft_status {
     uint64_t term_start_index; /* leader: its first entry; reads and admissions wait for it */
     uint64_t members_index;    /* of the configuration in force */
     bool joint;
+    bool doubtful;
     uint32_t full_copies; /* leader: voters, no witnesses, that have stored all that is committed */
     struct raft_member_status member[QUORUM_MEMBERS_MAX]; /* in force; ids ascend */
 };

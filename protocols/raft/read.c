@@ -86,7 +86,9 @@ void raft_read_ask(raft *r)
     r->ask_number++;
     r->ask_nonce = fresh_nonce(r);
     r->ask_again_ns = r->now_ns + r->config.election_timeout_ns;
-    raft_send_add(r, WIRE_READ_INDEX, r->leader, 0)->message.round = r->ask_nonce;
+    struct wire_raft *question = &raft_send_add(r, WIRE_READ_INDEX, r->leader, 0)->message;
+    question->round = r->ask_nonce;
+    question->flags = raft_doubt_asks(r) ? WIRE_RAFT_DOUBT : 0;
 }
 
 void raft_read_answer(raft *r, const struct wire_raft *answer)
@@ -100,6 +102,8 @@ void raft_read_answer(raft *r, const struct wire_raft *answer)
     r->ask_nonce = 0;
     r->ask_answered = r->ask_number;
     r->ask_index = answer->index;
+    if (raft_doubt_asks(r)) /* and so did the question */
+        raft_doubt_answered(r, answer->index);
 }
 
 /* What was asked is asked anew, together with whatever has come since. */
@@ -111,6 +115,7 @@ static void ask_anew(raft *r)
 
 void raft_read_heard(raft *r)
 {
+    r->ask_wanted |= raft_doubt_asks(r) && r->ask_nonce == 0;
     if (LIKELY(r->ask_nonce == 0) || r->now_ns < r->ask_again_ns)
         return;
     raft_count(r, RAFT_READ_ASKED_AGAIN);
@@ -133,6 +138,8 @@ void raft_read_question(raft *r, const struct wire_raft *question, uint32_t from
         return;
     }
     raft_count(r, RAFT_READ_QUESTION);
+    if (UNLIKELY(question->flags & WIRE_RAFT_DOUBT))
+        raft_replicate_void(r, from);
     r->question[from].nonce = question->round;
     r->asking |= raft_bit(from);
     r->asked &= ~raft_bit(from);

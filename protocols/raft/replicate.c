@@ -31,11 +31,25 @@ void raft_replicate_lead(raft *r)
 {
     r->transferee = RAFT_NO_POSITION;
     r->timeout_now_sent = false;
+    r->match_voided = false;
     r->send_cursor = 0;
     memset(r->caught_up_ns, 0, sizeof r->caught_up_ns);
     for (uint32_t i = 0; i < r->slot_count; i++)
         raft_replicate_welcome(r, i);
     r->match[r->self] = r->stored;
+}
+
+/* Its log must be searched anew, and answers from before say nothing of what it has now. */
+void raft_replicate_void(raft *r, uint32_t position)
+{
+    raft_count(r, RAFT_FOLLOWER_IN_DOUBT);
+    if (RAFT_MUTATED(DOUBT_KEEPS_MATCH))
+        return;
+    raft_replicate_welcome(r, position);
+    r->follower[position].void_round = r->round + 1;
+    r->caught_up_ns[position] = 0;
+    r->match_voided = true;
+    r->appends_due = true;
 }
 
 static void land_flights(raft *r, uint32_t position, uint64_t match)
@@ -101,6 +115,10 @@ void raft_replicate_reply(raft *r, const struct wire_raft *reply, uint32_t from)
     bool accepting = !(reply->flags & WIRE_RAFT_REJECTED);
     if (reply->round > r->round || (accepting && reply->index > r->last)) {
         raft_count(r, RAFT_REPLY_NONSENSE);
+        return;
+    }
+    if (UNLIKELY(reply->round < r->follower[from].void_round)) {
+        raft_count(r, RAFT_REPLY_OUTDATED);
         return;
     }
     raft_lease_echo(r, from, reply->round);

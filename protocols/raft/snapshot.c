@@ -45,7 +45,7 @@ void raft_snapshot_sent(raft *r, uint16_t to, uint64_t index)
     f->progress = RAFT_PROBE; /* its log goes on behind the snapshot, or this one came too late */
     f->since_round = r->round + 1;
     f->probe_sent = false;
-    f->next = index + 1;
+    f->next = max_u64(index, r->match[raft_position(r, to)]) + 1; /* it may have more by now */
     r->appends_due = true;
 }
 

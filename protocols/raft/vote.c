@@ -35,7 +35,7 @@ void raft_vote_follow(raft *r, uint64_t term, uint16_t leader)
     set_role(r, RAFT_FOLLOWER, leader);
     if (was_leader) {
         raft_lease_end(r);
-        r->leaving = false;
+        r->leaving = r->write_hung = false;
     }
     if (!was_follower)
         raft_pace_follow(r, was_leader);
@@ -54,7 +54,7 @@ static void lead(raft *r)
 
 void raft_vote_resign(raft *r)
 {
-    raft_count(r, RAFT_LEADER_LEFT);
+    raft_count(r, r->write_hung ? RAFT_WRITE_HUNG : RAFT_LEADER_LEFT);
     for (member_set left = r->heirs & ~raft_bit(r->self); left != 0; left &= left - 1) {
         uint32_t position = (uint32_t)__builtin_ctzll(left);
         if (r->match[position] != r->last || !raft_lease_answers(r, position))
@@ -112,9 +112,18 @@ static void count_votes(raft *r)
         lead(r);
 }
 
+/* A term raised by who can not store it, or may lack what is committed, only disturbs. */
+static bool must_withhold(const raft *r)
+{
+    return (r->doubtful && !RAFT_MUTATED(DOUBT_CAMPAIGNS)) || raft_pace_hung(r);
+}
+
 void raft_vote_timed_out(raft *r)
 {
-    if (!raft_may_lead(r)) { /* it may be asked to vote all the same: others may know more */
+    bool withhold = must_withhold(r);
+    if (withhold)
+        raft_count(r, RAFT_CAMPAIGN_WITHHELD);
+    if (withhold || !raft_may_lead(r)) { /* it may be asked to vote: others may know more */
         set_role(r, RAFT_FOLLOWER, RAFT_NOBODY);
         raft_pace_wait(r);
     } else if (r->config.pre_vote)
@@ -172,6 +181,8 @@ static enum raft_event reason_to_refuse(const raft *r, const struct wire_raft *r
     if (real && r->vote != RAFT_NOBODY && r->vote != request->from &&
         !(RAFT_MUTATED(VOTE_TWICE) && r->role == RAFT_FOLLOWER))
         return RAFT_VOTE_REFUSED_ALREADY_VOTED;
+    if (UNLIKELY(r->doubtful) && !RAFT_MUTATED(DOUBT_VOTES))
+        return RAFT_VOTE_REFUSED_IN_DOUBT;
     if (!up_to_date(r, request))
         return RAFT_VOTE_REFUSED_OLD_LOG;
     return RAFT_EVENT_COUNT;
@@ -271,10 +282,23 @@ void raft_vote_reply(raft *r, const struct wire_raft *reply, uint32_t from)
 /* §3.10: its log is the leader's, so it need not ask whether it could win. */
 void raft_vote_timeout_now(raft *r, const struct wire_raft *message)
 {
-    if (r->role != RAFT_FOLLOWER || message->from != r->leader || !raft_may_lead(r)) {
+    if (r->role != RAFT_FOLLOWER || message->from != r->leader || !raft_may_lead(r) ||
+        must_withhold(r)) {
         raft_count(r, RAFT_TIMEOUT_NOW_REFUSED);
         return;
     }
     raft_count(r, RAFT_TRANSFER_OBEYED);
     stand(r, true);
+}
+
+bool raft_forget_leader(raft *r)
+{
+    if (r->role != RAFT_FOLLOWER || r->leader == RAFT_NOBODY || r->config.lease_reads) {
+        raft_count(r, RAFT_FORGET_REFUSED);
+        return false;
+    }
+    raft_count(r, RAFT_LEADER_FORGOTTEN);
+    set_role(r, RAFT_FOLLOWER, RAFT_NOBODY);
+    raft_pace_forget(r);
+    return true;
 }

@@ -3,7 +3,7 @@
 #include "protocols/wire/message.h"
 
 #define RAFT_FIXED_BYTES 48u
-#define RAFT_FLAGS       (WIRE_RAFT_GRANTED | WIRE_RAFT_REJECTED | WIRE_RAFT_TRANSFER | WIRE_RAFT_DOUBT)
+#define RAFT_FLAGS       (2u * WIRE_RAFT_DOUBT - 1u) /* that one and all before it */
 
 static void write_fixed(uint8_t *body, const struct wire_raft *message)
 {

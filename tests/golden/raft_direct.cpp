@@ -21,7 +21,7 @@ static bool on(const std::string &value)
 }
 
 /* cluster 1 2 3 [joining=4] [witness=3] [pre_vote=off] [check_quorum=off] [lease=on]
- * [message_entries=N] [seed=N] */
+ * [message_entries=N] [write_age=N] [seed=N] */
 void Play::cluster(Words &words)
 {
     std::vector<uint16_t> ids, joining;
@@ -58,6 +58,8 @@ void Play::cluster(Words &words)
             joining.push_back(static_cast<uint16_t>(std::stoul(value)));
         else if (key == "witness")
             witness = static_cast<uint16_t>(std::stoul(value));
+        else if (key == "write_age")
+            config.write_age_max_ns = std::stoul(value) * ns_per_ms;
         else if (key == "seed")
             config.seed = std::stoul(value);
         else
@@ -161,6 +163,43 @@ void Play::set_cut(Words &words)
     cut[{to, from}] = one_way.empty() || cut[{to, from}];
 }
 
+/* damage 2 from 3: while it is down, its disk loses entries and its vote, and it is known */
+void Play::damage(Words &words)
+{
+    Actor &a = named(words, false);
+    std::string from;
+    uint64_t first = 1;
+    words >> from >> first;
+    a.disk_log.resize(std::max(first, a.disk_first) - 1);
+    a.disk_vote = RAFT_NOBODY;
+    a.disk_doubtful = true;
+}
+
+/* hang 1: its disk stands still until mend; write 1: but for one write */
+void Play::hang(Words &words, bool hangs)
+{
+    named(words).disk_hangs = hangs;
+}
+
+void Play::write(Words &words)
+{
+    Actor &a = named(words);
+    if (a.writes.empty())
+        throw Misdirected("nothing to write");
+    finish_write(a);
+    drain(a);
+}
+
+/* forget 2: its leader, which its owner knows to be dead */
+void Play::forget(Words &words)
+{
+    Actor &a = named(words);
+    (void)raft_forget_leader(a.machine);
+    note_events(a);
+    note_role(a);
+    drain(a);
+}
+
 /* hold APPEND_REPLY: messages of this kind stay on their way until release */
 void Play::hold(Words &words)
 {
@@ -191,6 +230,7 @@ void Play::crash(Words &words)
     a.held.clear();
     a.inbox.clear();
     a.tickets.clear();
+    a.disk_hangs = false;
 }
 
 void Play::restart(Words &words)
@@ -246,6 +286,7 @@ void Play::read(Words &words)
 {
     Actor &a = named(words);
     raft_ticket ticket;
+    raft_tick(a.machine, clock_ns(a));
     bool leads = raft_is_leader(a.machine);
     if (leads ? raft_read(a.machine, &ticket) : raft_read_follower(a.machine, &ticket))
         a.tickets.push_back({ticket, "read " + std::to_string(++reads)});
@@ -350,6 +391,14 @@ std::string Play::direct(const std::string &command)
         set_cut(words);
     else if (verb == "isolate")
         isolate(words);
+    else if (verb == "damage")
+        damage(words);
+    else if (verb == "hang" || verb == "mend")
+        hang(words, verb == "hang");
+    else if (verb == "write")
+        write(words);
+    else if (verb == "forget")
+        forget(words);
     else if (verb == "hold")
         hold(words);
     else if (verb == "release")

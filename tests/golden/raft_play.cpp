@@ -102,6 +102,9 @@ std::string describe(const Message &message)
     case WIRE_READ_INDEX_REPLY:
         text << ": up to " << m.index;
         break;
+    case WIRE_READ_INDEX:
+        text << (m.flags & WIRE_RAFT_DOUBT ? ", in doubt" : "");
+        break;
     default:
         break;
     }
@@ -127,6 +130,7 @@ void Play::boot(Actor &a)
     raft_restore restore{};
     restore.term = a.disk_term;
     restore.vote = a.disk_vote;
+    restore.doubtful = a.disk_doubtful;
     restore.first_index = a.disk_first;
     restore.previous_term = a.disk_first > 1 ? a.disk_log[a.disk_first - 2] : 0;
     restore.applied = a.disk_first - 1;
@@ -144,6 +148,7 @@ void Play::boot(Actor &a)
             raft_restore_entry(a.machine, &entry);
     }
     a.log = a.disk_log;
+    a.disk_hangs = false;
     a.counted.assign(RAFT_EVENT_COUNT, 0);
     a.role = "follower";
 }
@@ -180,27 +185,32 @@ void Play::turn(Actor &a)
 
 void Play::finish_writes(Actor &a)
 {
-    while (!a.writes.empty() && a.writes.front().due_ms <= now_ms) {
-        const Write &write = a.writes.front();
-        if (write.hard) {
-            a.disk_term = write.term;
-            a.disk_vote = write.vote;
-        }
-        if (write.first != 0) {
-            a.disk_log.resize(write.first - 1);
-            a.disk_log.insert(a.disk_log.end(), write.terms.begin(), write.terms.end());
-        }
-        uint64_t seq = write.seq;
-        a.writes.erase(a.writes.begin());
-        raft_stored(a.machine, seq);
-        std::vector<std::pair<uint64_t, Message>> held;
-        held.swap(a.held);
-        for (auto &[after, message] : held) {
-            if (after <= seq)
-                post(a, message);
-            else
-                a.held.push_back({after, message});
-        }
+    while (!a.disk_hangs && !a.writes.empty() && a.writes.front().due_ms <= now_ms)
+        finish_write(a);
+}
+
+void Play::finish_write(Actor &a)
+{
+    const Write &write = a.writes.front();
+    if (write.hard) {
+        a.disk_term = write.term;
+        a.disk_vote = write.vote;
+        a.disk_doubtful = write.doubtful;
+    }
+    if (write.first != 0) {
+        a.disk_log.resize(write.first - 1);
+        a.disk_log.insert(a.disk_log.end(), write.terms.begin(), write.terms.end());
+    }
+    uint64_t seq = write.seq;
+    a.writes.erase(a.writes.begin());
+    raft_stored(a.machine, seq);
+    std::vector<std::pair<uint64_t, Message>> held;
+    held.swap(a.held);
+    for (auto &[after, message] : held) {
+        if (after <= seq)
+            post(a, message);
+        else
+            a.held.push_back({after, message});
     }
 }
 
@@ -284,9 +294,8 @@ void Play::drain(Actor &a)
         tell_members(a, ready);
         if (ready.must_persist) {
             a.seq++;
-            Write write{a.seq,      now_ms + 1, ready.hard_state_changed,
-                        ready.term, ready.vote, ready.persist_first,
-                        {}};
+            Write write{a.seq,      now_ms + 1,     ready.hard_state_changed, ready.term,
+                        ready.vote, ready.doubtful, ready.persist_first,      {}};
             for (uint64_t at = ready.persist_first; at != 0 && at <= ready.persist_last; at++)
                 write.terms.push_back(a.log[at - 1]);
             a.writes.push_back(write);

@@ -42,6 +42,7 @@ struct Write {
     bool hard;
     uint64_t term;
     uint16_t vote;
+    bool doubtful;
     uint64_t first;
     std::vector<uint64_t> terms;
 };
@@ -61,6 +62,8 @@ struct Actor {
     uint16_t disk_vote = RAFT_NOBODY;
     uint64_t disk_first = 1;
     std::vector<uint64_t> disk_log;
+    bool disk_doubtful = false;
+    bool disk_hangs = false;
 
     uint64_t seq = 0;
     std::vector<Write> writes;
@@ -99,6 +102,10 @@ class Play
     void time_out(Words &words);
     void elect(Words &words);
     void set_cut(Words &words);
+    void damage(Words &words);
+    void hang(Words &words, bool hangs);
+    void write(Words &words);
+    void forget(Words &words);
     void hold(Words &words);
     void release();
     void isolate(Words &words);
@@ -119,6 +126,7 @@ class Play
     void step_stage();
     void turn(Actor &a);
     void finish_writes(Actor &a);
+    void finish_write(Actor &a);
     void receive(Actor &a);
     void take(Actor &a, const Message &message);
     void install(Actor &a, const Message &message);

@@ -72,6 +72,7 @@ class Cluster
             }
             config.promote_stable_ns = 20 * ms;
             config.seed = seed;
+            config.write_age_max_ns = 150 * ms;
             config.heartbeat_ns = 10 * ms;
             config.election_timeout_ns = 50 * ms;
             config.election_timeout_max_ns = options.election_timeout_max_ms * ms;
@@ -127,6 +128,7 @@ class Cluster
         raft_restore restore{};
         restore.term = m.disk.term;
         restore.vote = m.disk.vote;
+        restore.doubtful = m.disk.doubtful;
         restore.first_index = m.disk.first;
         restore.previous_term = m.disk.first > 1 ? m.disk.log[m.disk.first - 2].term : 0;
         restore.applied = std::max(m.disk.first - 1, m.disk.snapshot.index);
@@ -156,12 +158,23 @@ class Cluster
         uint64_t arrived = below(m.persists.size() + 1);
         for (uint64_t k = 0; k < arrived; k++)
             m.persists[k].write(m.disk);
+        if (damaging && may_be_damaged(m) && below(2) != 0)
+            m.disk.lose(m.disk.log.size() - std::min(m.disk.log.size(), size_t{below(8)}));
         m.persists.clear();
         m.held.clear();
         m.inbox.clear();
         m.tickets.clear();
         m.streams.clear();
         m.machine = nullptr;
+    }
+
+    /* So many that whoever is left can still say what was committed. */
+    bool may_be_damaged(const Member &m) const
+    {
+        size_t others = 0;
+        for (const Member &other : member)
+            others += &other != &m && other.disk.doubtful;
+        return others + 1 <= (member.size() - 1) / 2;
     }
 
     void compact(uint32_t i)
@@ -208,6 +221,9 @@ class Cluster
                 k++;
             }
         }
+        bool woke = m.paused_until != 0 && now - m.paused_until < ms;
+        if (raft_is_leader(m.machine) && (woke || now / (ms / 2) % 4 == 0))
+            read(m, raft_read); /* by the clock of the last turn */
         raft_tick(m.machine, clock(m));
         while (!m.streams.empty() && m.streams.front().first <= now) {
             raft_snapshot_failed(m.machine, m.streams.front().second);
@@ -233,6 +249,7 @@ class Cluster
             read(m, raft_read_follower);
         drain(i);
         raft_check(m.machine);
+        Witness::leads_on(m, now);
     }
 
     void heal()
@@ -244,6 +261,7 @@ class Cluster
         delay_max = disk_delay_max = 2 * ms;
         for (uint32_t i = 0; i < member.size(); i++) {
             member[i].paused_until = 0;
+            member[i].disk_hangs_until = 0;
             if (!member[i].machine)
                 start(i);
         }
@@ -266,6 +284,7 @@ class Cluster
     }
 
     bool writing = true;
+    bool damaging = false; /* crashes may damage logs */
 
   private:
     std::list<wire_members> configurations; /* ever appended */
@@ -543,10 +562,12 @@ class Cluster
         Persist record{};
         record.seq = ++m.seq;
         uint64_t earliest = m.persists.empty() ? now : m.persists.back().done_at;
-        record.done_at = earliest + below(disk_delay_max);
+        record.done_at = std::max(earliest, m.disk_hangs_until) + below(disk_delay_max);
+        record.since = now;
         record.hard = ready.hard_state_changed;
         record.term = ready.term;
         record.vote = ready.vote;
+        record.doubtful = ready.doubtful;
         record.first = ready.persist_first;
         for (uint64_t at = ready.persist_first; at != 0 && at <= ready.persist_last; at++)
             record.entries.push_back(m.log.at(at - 1));

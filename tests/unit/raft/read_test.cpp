@@ -129,6 +129,7 @@ TEST(RaftLease, ConfirmsReadsWithoutARound)
     s.reign();
     s.ready();
     raft_ticket ticket;
+    s.tick();
     ASSERT_TRUE(raft_read(s.r, &ticket));
     EXPECT_EQ(ticket.round, 0u);
     EXPECT_EQ(state(s, ticket), RAFT_TICKET_READY);
@@ -143,6 +144,7 @@ TEST(RaftLease, Section6_4_1_EndsWithoutEchoesAndReadsTakeARoundAgain)
     s.pass(98);
     EXPECT_TRUE(raft_is_leader(s.r));
     raft_ticket ticket;
+    s.tick();
     ASSERT_TRUE(raft_read(s.r, &ticket));
     EXPECT_EQ(ticket.round, 0u);
     s.pass(1);
@@ -199,6 +201,7 @@ TEST(RaftLease, ConfirmedByLeaseIsConfirmedForEver)
     Solo s(leases);
     s.reign();
     raft_ticket ticket;
+    s.tick();
     ASSERT_TRUE(raft_read(s.r, &ticket));
     s.append(3, 9, 0, 0);
     EXPECT_EQ(state(s, ticket), RAFT_TICKET_READY);
@@ -230,4 +233,19 @@ TEST(RaftLease, SendTimesOfManyRoundsAreKeptCoarselyAndOnTheSafeSide)
     }
     s.accept(2, 1, s.round - 500);
     EXPECT_EQ(s.status().lease_until_ns, first_ns + 99 * ms - 1) << "not half a millisecond later";
+}
+
+/* "Stale now": a process that slept between two turns must not read by the clock of the former. */
+TEST(RaftLease, WithoutATickInThisTurnThereIsNoLease)
+{
+    Solo s(leases);
+    s.reign();
+    s.tick();
+    raft_ticket ticket;
+    ASSERT_TRUE(raft_read(s.r, &ticket));
+    EXPECT_EQ(ticket.round, 0u);
+    s.ready();
+    ASSERT_TRUE(raft_read(s.r, &ticket));
+    EXPECT_NE(ticket.round, 0u);
+    EXPECT_EQ(s.count(RAFT_READ_BY_ROUND), 1u);
 }

@@ -138,6 +138,22 @@ TEST(RaftSnapshot, ThatCameTooLateIsFollowedByANewerOne)
     EXPECT_EQ(s.sent_of(WIRE_SNAPSHOT)[0].index, 11u);
 }
 
+TEST(RaftSnapshot, ThatIsReportedLateTakesNothingBack)
+{
+    Assembly s;
+    leave_3_behind(s);
+    raft_snapshot snapshot;
+    ASSERT_TRUE(raft_snapshot_describe(s.r, 9, &snapshot));
+    raft_snapshot_taken(s.r, &snapshot);
+    s.ready();
+    raft_compacted(s.r, 12);
+    s.accept(3, 10, s.round); /* it has installed that one, and taken an entry behind it */
+    ASSERT_EQ(s.status().member[2].progress, RAFT_SNAPSHOT);
+    raft_snapshot_sent(s.r, 3, 9);
+    raft_check(s.r);
+    EXPECT_EQ(s.status().member[2].next, 11u);
+}
+
 TEST(RaftSnapshot, SaysWhichConfigurationWasInForce)
 {
     Assembly s;

@@ -89,6 +89,12 @@ class Solo
         }
     }
 
+    /* A turn begins: what is read in it may trust a lease. */
+    void tick()
+    {
+        raft_tick(r, now);
+    }
+
     raft_input step(wire_raft message, const std::vector<raft_entry> &entries = {},
                     const std::vector<wire_members> &members = {})
     {

@@ -50,6 +50,7 @@ class Story : public Cluster
     explicit Story(uint64_t seed) : Cluster(seed, options_of(seed)), profile(profile_of(seed))
     {
         change_percent = profile == CHURN ? 20 : 0;
+        damaging = profile == MIXED || profile == STORM;
     }
 
     /* The whole story of one seed: misfortunes for a while, then peace, in which progress is
@@ -105,9 +106,18 @@ class Story : public Cluster
         step(ms / 2);
         if (challenger < member.size() && campaigns(member[challenger])) {
             isolate(doomed);
+            for (uint32_t i = 0; i < member.size() && below(2) != 0; i++)
+                if (i != doomed && i != challenger)
+                    restart(i); /* who has just started may have forgotten whom it heard */
             challenger = RAFT_NOBODY;
             writing = true;
         }
+    }
+
+    void restart(uint32_t i)
+    {
+        crash(i);
+        start(i);
     }
 
     void isolate(uint32_t victim)
@@ -169,7 +179,10 @@ class Story : public Cluster
             return 1 + below(200 * ms);
         }
         uint32_t victim = static_cast<uint32_t>(boss);
-        switch (below(4)) {
+        switch (below(5)) {
+        case 4: /* asleep for longer than a lease */
+            member[victim].paused_until = now + 100 * ms + below(60 * ms);
+            return 170 * ms;
         case 0:
             raft_transfer(member[victim].machine, id(below(member.size())));
             doomed = victim;
@@ -198,7 +211,7 @@ class Story : public Cluster
     {
         uint32_t victim = pick_victim();
         int boss = leader();
-        switch (below(10)) {
+        switch (below(11)) {
         case 0:
         case 1:
             if (member[victim].machine)
@@ -206,6 +219,9 @@ class Story : public Cluster
             break;
         case 2:
             isolate(victim);
+            break;
+        case 10:
+            member[victim].disk_hangs_until = now + below(500 * ms);
             break;
         case 3:
             for (uint32_t other = 0; other < member.size(); other++)

@@ -117,6 +117,15 @@ class Witness
             throw Fail("stale read: a write acknowledged before the read was asked for is missing");
     }
 
+    /* Heartbeats must not outlive a hung disk. */
+    static void leads_on(const Member &m, uint64_t now)
+    {
+        uint64_t patience = m.config.write_age_max_ns + 4 * m.config.heartbeat_ns;
+        if (raft_is_leader(m.machine) && !m.persists.empty() && m.paused_until + patience < now &&
+            m.persists.front().since + patience < now)
+            throw Fail("a leader leads on though its disk hangs");
+    }
+
   private:
     struct Known {
         uint64_t value;
@@ -189,7 +198,10 @@ class Witness
                 since.insert(m.log[at - 1].in_force);
         bool decided = false;
         for (const wire_members *members : since) {
-            if (!decides(*members, [&](const Member &other) { return has(other.disk.log); }))
+            if (!decides(*members, [&](const Member &other) {
+                    return has(other.disk.log) ||
+                           std::any_of(other.disk.promised.begin(), other.disk.promised.end(), has);
+                }))
                 continue;
             decided = true;
             for (const wire_member &one : listed(*members))
@@ -213,9 +225,11 @@ class Witness
             const std::vector<Entry> &log = candidate.disk.log;
             if (log.size() >= index && log[index - 1].value == entry.value)
                 continue;
-            if (may_lead(log, candidate.config.self) &&
-                decides(in_force(log),
-                        [&](const Member &voter) { return newest(candidate) >= newest(voter); }))
+            if (candidate.disk.doubtful || !may_lead(log, candidate.config.self))
+                continue;
+            if (decides(in_force(log), [&](const Member &voter) {
+                    return !voter.disk.doubtful && newest(candidate) >= newest(voter);
+                }))
                 throw Fail(
                     "leader completeness: a member without a committed entry can be elected");
         }

@@ -20,7 +20,7 @@
  *   A leader whose oldest write is older than write_age_max_ns steps down, though its heartbeats
  *   would go on (heartbeats that outlive a hung disk: hashicorp/raft #503), and offers its office
  *   to a follower that has everything. While a write hangs a member does not campaign. The age
- *   counts from raft_ready to raft_stored; a stall of this member is forgiven once, as in elections.
+ *   counts from raft_ready to raft_stored; a stall of this member is forgiven once.
  *
  * Memory: one flat region of the caller, cache-line aligned, raft_footprint bytes. No pointer is
  *   kept, not even into itself: a copy of the region is a copy of the machine. Arrays in struct

@@ -222,7 +222,7 @@ class Cluster
             }
         }
         bool woke = m.paused_until != 0 && now - m.paused_until < ms;
-        if (raft_is_leader(m.machine) && (woke || now / (ms / 2) % 4 == 0))
+        if (raft_is_leader(m.machine) && woke)
             read(m, raft_read); /* by the clock of the last turn */
         raft_tick(m.machine, clock(m));
         while (!m.streams.empty() && m.streams.front().first <= now) {

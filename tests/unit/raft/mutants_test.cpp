@@ -21,7 +21,7 @@ class RaftMutant : public testing::TestWithParam<int>
 static void tell(int mutant)
 {
     raft_mutant = mutant;
-    for (uint64_t seed = 1; seed <= 250; seed++)
+    for (uint64_t seed = 1; seed <= 500; seed++)
         Story(seed).suffer(3000 * ms);
     for (uint64_t seed = 1; seed <= 40; seed++) /* or it keeps peace from coming */
         Story(seed).live(1500 * ms);

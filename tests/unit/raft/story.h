@@ -106,7 +106,7 @@ class Story : public Cluster
         step(ms / 2);
         if (challenger < member.size() && campaigns(member[challenger])) {
             isolate(doomed);
-            for (uint32_t i = 0; i < member.size() && below(2) != 0; i++)
+            for (uint32_t i = 0, some = below(4) == 0; i < some * member.size(); i++)
                 if (i != doomed && i != challenger)
                     restart(i); /* who has just started may have forgotten whom it heard */
             challenger = RAFT_NOBODY;

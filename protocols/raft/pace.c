@@ -7,9 +7,13 @@
 
 static uint64_t draw(raft *r)
 {
-    uint64_t width = r->config.election_timeout_max_ns - r->config.election_timeout_ns;
+    const struct raft_config *c = &r->config;
+    uint64_t width = c->election_timeout_max_ns - c->election_timeout_ns;
+    uint64_t deference_ns = 0;
+    if (c->priority_top != 0)
+        deference_ns = width * (uint64_t)(c->priority_top - c->priority) / c->priority_top;
     width += width / 2 * min_u32(r->campaigns_lost, RAFT_BACKOFF_STEPS_MAX);
-    return r->config.election_timeout_ns + random_below(&r->random, width + 1);
+    return c->election_timeout_ns + deference_ns + random_below(&r->random, width + 1);
 }
 
 static void await_leader(raft *r)

@@ -87,7 +87,10 @@ struct raft_config {
     uint64_t heartbeat_ns;
     uint64_t election_timeout_ns;     /* lower bound; followers that heard less long ago refuse */
     uint64_t election_timeout_max_ns; /* upper bound of the randomised time-out */
-    uint64_t write_age_max_ns;      /* a leader with an older write steps down; 0: no such limit */
+    uint64_t write_age_max_ns; /* a leader with an older write steps down; 0: no such limit */
+    /* Who has the highest waits least for a leader; the lowest, one span of the two longer. */
+    uint8_t priority;
+    uint8_t priority_top;           /* highest that any member has; 0: all are equal */
     uint32_t drift_ppm;             /* leases allow for two clocks this far apart */
     uint32_t entries_max;           /* power of two: entries whose terms are kept in memory */
     uint32_t message_entries_max;   /* per APPEND */
@@ -127,7 +130,8 @@ struct raft_entry {
 /* 0: not an acceptable config. Refused are: no or too many members, ids that do not ascend or are
  * RAFT_NOBODY, roles that make no valid configuration, a self that is no member (or, joining, is
  * one); heartbeat_ns 0 or above half of election_timeout_ns, an election_timeout_max_ns that is not
- * above election_timeout_ns or above RAFT_TIMEOUT_NS_MAX; drift_ppm of a million or more;
+ * above election_timeout_ns or above RAFT_TIMEOUT_NS_MAX; priority above priority_top; drift_ppm
+ * of a million or more;
  * lease_reads without check_quorum; entries_max that is no power of two or out of
  * [RAFT_ENTRIES_MIN, RAFT_ENTRIES_MAX]; inflight_messages_max above RAFT_INFLIGHT_MAX; any other
  * maximum 0 that does not say what 0 means. */

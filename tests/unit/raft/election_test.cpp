@@ -30,6 +30,25 @@ TEST(RaftElection, Section5_2_TimeoutsDifferFromMemberToMemberAndFromCampaignToC
     EXPECT_GT(std::unique(wakes.begin(), wakes.end()) - wakes.begin(), 3);
 }
 
+/* Whatever the dice say, the preferred one is first; the others lose one span at most. */
+TEST(RaftElection, TheHigherPriorityWaitsLess)
+{
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        for (uint8_t priority : {0, 1, 2}) {
+            Solo s([&](raft_config &c) {
+                c.seed = seed;
+                c.priority = priority;
+                c.priority_top = 2;
+            });
+            uint64_t least = 200 - 50 * priority;
+            s.pass(least - 1);
+            EXPECT_EQ(s.status().role, RAFT_FOLLOWER);
+            s.pass(101);
+            EXPECT_EQ(s.status().role, RAFT_PRECANDIDATE);
+        }
+    }
+}
+
 TEST(RaftElection, Section9_6_PreVoteChangesNeitherTermNorVoteAndWaitsForNothing)
 {
     Solo s;

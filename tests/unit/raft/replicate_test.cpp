@@ -109,6 +109,27 @@ TEST(RaftReplicate, PipelinesUpToTheByteLimit)
     EXPECT_EQ(s.sent_of(WIRE_APPEND, 2)[0].entry_count, 2u);
 }
 
+TEST(RaftReplicate, ADeadFollowerHoldsItsBytesInFlightAndCostsTheOthersNothing)
+{
+    Solo s([](raft_config &c) { c.inflight_bytes_max = 1000; });
+    s.reign();
+    uint64_t to_dead = 0;
+    for (int i = 0; i < 200; i++) {
+        ASSERT_EQ(s.propose({50, 50}), 2u) << "at " << i;
+        s.ready();
+        for (const wire_raft &append : s.sent_of(WIRE_APPEND, 3))
+            to_dead += append.entry_bytes;
+        ASSERT_FALSE(s.sent_of(WIRE_APPEND, 2).empty());
+        s.store();
+        s.accept(2, raft_last_index(s.r), s.round);
+        s.ready();
+        s.apply();
+    }
+    EXPECT_EQ(s.status().commit, 401u);
+    EXPECT_LE(to_dead, 1000u);
+    EXPECT_GT(to_dead, 0u);
+}
+
 TEST(RaftReplicate, AnEntryLargerThanAMessageTravelsAlone)
 {
     Solo s;

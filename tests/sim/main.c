@@ -1,4 +1,5 @@
 #include "dataplane/view/view.h"
+#include "tests/sim/exhaustive.h"
 #include "tests/sim/linearize.h"
 #include "tests/sim/report.h"
 
@@ -29,6 +30,7 @@ enum key {
     KEY_HISTORY,
     KEY_CHECK,
     KEY_EXHAUSTIVE,
+    KEY_BOUND,
     KEY_MUTANTS,
     KEY_MUTANT,
     KEY_TRACE
@@ -40,6 +42,7 @@ struct request {
     const char *history;
     const char *check;
     const char *mutant;
+    const char *bound;
     uint64_t runs;
     bool json;
     bool exhaustive;
@@ -61,7 +64,9 @@ static const struct argp_option options[] = {
     {"json", KEY_JSON, NULL, 0, "one line of JSON on standard output", 0},
     {"history", KEY_HISTORY, "FILE", 0, "write what clients saw; for a single run", 0},
     {"check-history", KEY_CHECK, "FILE", 0, "judge a history instead of running", 0},
-    {"exhaustive", KEY_EXHAUSTIVE, NULL, 0, "not in this version", 0},
+    {"exhaustive", KEY_EXHAUSTIVE, NULL, 0, "visit every state of three machines instead", 0},
+    {"bound", KEY_BOUND, "LIST", 0, "of it, such as terms=3,messages=4; see tests/sim/exhaustive.h",
+     0},
     {"list-mutants", KEY_MUTANTS, NULL, 0, "planted bugs of a test build", 0},
     {"mutant", KEY_MUTANT, "NAME", 0, "run with one of them", 0},
     {"trace", KEY_TRACE, NULL, 0, "print every event to standard error", 0},
@@ -129,6 +134,9 @@ static error_t take_option(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_EXHAUSTIVE:
         request->exhaustive = true;
+        return 0;
+    case KEY_BOUND:
+        request->bound = argument;
         return 0;
     case KEY_MUTANTS:
         request->list_mutants = true;
@@ -322,11 +330,10 @@ int main(int argc, char **argv)
         return list_mutants();
     if (request.check != NULL)
         return judge(&request);
-    if (request.exhaustive || strcmp(request.protocol, "raft") != 0) {
-        bool known = request.exhaustive || strcmp(request.protocol, "pbft") == 0 ||
-                     strcmp(request.protocol, "gossip") == 0;
-        (void)fprintf(stderr, "quorate-sim: %s: %s\n",
-                      request.exhaustive ? "--exhaustive" : request.protocol,
+    if (strcmp(request.protocol, "raft") != 0) {
+        bool known =
+            strcmp(request.protocol, "pbft") == 0 || strcmp(request.protocol, "gossip") == 0;
+        (void)fprintf(stderr, "quorate-sim: %s: %s\n", request.protocol,
                       known ? "not in this version" : "no such protocol");
         return known ? EX_UNAVAILABLE : EX_USAGE;
     }
@@ -334,6 +341,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "quorate-sim: %s: no such mutant in this build\n", request.mutant);
         return EX_USAGE;
     }
+    if (request.exhaustive)
+        return exhaustive_run(request.bound, request.json);
     return run(&request);
 }
 

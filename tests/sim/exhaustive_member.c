@@ -52,6 +52,7 @@ struct exhaustive_members {
     uint32_t server_room;
     uint32_t sends[REFINE_SENDS_MAX];
     uint32_t send_count;
+    uint32_t done; /* the number of the write that this step finishes; others begin behind it */
     const char *broken;
 };
 
@@ -184,7 +185,7 @@ static void deliver_ready(struct exhaustive_members *x)
     struct raft_ready ready;
     do {
         refresh(x);
-        uint64_t seq = x->now.server.image_count + 1u;
+        uint64_t seq = x->done + x->now.server.image_count + 1u;
         raft_ready(x->machine, seq, &ready);
         refresh(x); /* a leader that left itself out has resigned */
         if (ready.must_persist)
@@ -196,8 +197,8 @@ static void deliver_ready(struct exhaustive_members *x)
                 continue;
             }
             ENSURE(x->now.held_count < HELD_MAX && ready.send[i].after_seq <= seq);
-            x->now.held[x->now.held_count++] =
-                (struct held){.after = (uint8_t)ready.send[i].after_seq, .message = message};
+            x->now.held[x->now.held_count++] = (struct held){
+                .after = (uint8_t)(ready.send[i].after_seq - x->done), .message = message};
         }
         if (ready.commit_last != 0)
             raft_applied(x->machine, ready.commit_last);
@@ -274,7 +275,8 @@ static void finish_write(struct exhaustive_members *x)
         for (uint32_t i = 0; i < done.count; i++)
             append_to(&s->disk.log, done.entry[i]);
     }
-    raft_stored(x->machine, 1);
+    x->done = 1;
+    raft_stored(x->machine, x->done);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < now->held_count; i++) {
         struct held held = now->held[i];
@@ -327,9 +329,13 @@ static void ask(struct exhaustive_members *x, const struct exhaustive_event *eve
             append_to(log, (struct refine_entry){.term = term, .value = value});
         return;
     }
+    struct raft_change changes[REFINE_MEMBERS];
+    uint32_t count = 0;
+    for (uint16_t id = 1; id <= REFINE_MEMBERS; id++)
+        if ((value >> (id - 1u) & 1u) == 0)
+            changes[count++] = (struct raft_change){.kind = RAFT_REMOVE, .id = id, .nonce = 1};
     struct wire_members members;
-    const struct raft_change change = {.kind = RAFT_REMOVE, .id = value, .nonce = 1};
-    if (raft_change(x->machine, &change, 1, &members) == RAFT_CHANGE_STARTED)
+    if (raft_change(x->machine, changes, count, &members) == RAFT_CHANGE_STARTED)
         append_to(log, (struct refine_entry){.term = term, .value = value_of(&members)});
 }
 
@@ -387,7 +393,7 @@ static uint32_t take(struct exhaustive_members *x, uint32_t state,
                      const struct exhaustive_event *event)
 {
     load(x, state, event->member);
-    x->send_count = 0;
+    x->send_count = x->done = 0;
     x->broken = NULL;
     struct refine_server before = x->now.server;
     happen(x, event);
@@ -401,7 +407,7 @@ static uint32_t take(struct exhaustive_members *x, uint32_t state,
         message = *exhaustive_message(x, event->argument);
     const char *broken = refine_step(&before, after, (enum refine_event)event->kind, &message);
     for (uint32_t i = 0; i < x->send_count && broken == NULL; i++)
-        broken = refine_send(after, exhaustive_message(x, x->sends[i]));
+        broken = refine_send(&before, after, exhaustive_message(x, x->sends[i]));
     if (x->broken == NULL)
         x->broken = broken;
     return number_of(x);

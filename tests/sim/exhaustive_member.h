@@ -29,7 +29,7 @@
 #define EXHAUSTIVE_BEYOND UINT32_MAX
 
 /* argument: REFINE_RECEIVE a message's number; REFINE_PROPOSE a value; REFINE_CHANGE who is to
- * leave. */
+ * stay, as bits. */
 struct exhaustive_event {
     uint8_t member; /* 0, 1, 2 */
     uint8_t kind;   /* enum refine_event */

@@ -76,7 +76,7 @@ static void tell_way(const struct search *search, const struct way *way)
         [REFINE_TIMEOUT] = "times out",
         [REFINE_BEAT] = "beats",
         [REFINE_PROPOSE] = "is asked to append ",
-        [REFINE_CHANGE] = "is to remove ",
+        [REFINE_CHANGE] = "is to keep members (as bits) ",
         [REFINE_STORED] = "has its oldest write done",
         [REFINE_CRASH] = "crashes and restarts",
     };
@@ -315,8 +315,8 @@ static void expand_member(struct search *search, uint32_t number,
         STEP(REFINE_BEAT, 0);
     if (leads && state->proposals < bounds->proposals)
         STEP(REFINE_PROPOSE, state->proposals + 1u);
-    for (uint32_t id = 1; id <= REFINE_MEMBERS && leads && state->changes < bounds->changes; id++)
-        STEP(REFINE_CHANGE, id);
+    for (uint32_t stay = 1; stay < 7u && leads && state->changes < bounds->changes; stay++)
+        STEP(REFINE_CHANGE, stay);
 #undef STEP
 }
 

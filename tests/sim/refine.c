@@ -268,9 +268,12 @@ const char *refine_step(const struct refine_server *before, struct refine_server
 
 /* ---- what leaves ----------------------------------------------------------------------------- */
 
-static const char *append_true(const struct refine_server *s, const struct refine_message *m)
+/* A leader that goes without having to says its last in the same step. */
+static const char *append_true(const struct refine_server *before, const struct refine_server *s,
+                               const struct refine_message *m)
 {
-    if (s->role != REFINE_LEADER || m->term != s->memory.term)
+    bool led = before->role == REFINE_LEADER && before->memory.term == s->memory.term;
+    if ((s->role != REFINE_LEADER && !led) || m->term != s->memory.term)
         return "AppendEntries from no leader";
     if (m->index + m->count > s->memory.log.count ||
         memcmp(m->entry, s->memory.log.entry + m->index, m->count * sizeof m->entry[0]) != 0 ||
@@ -279,7 +282,8 @@ static const char *append_true(const struct refine_server *s, const struct refin
     return m->commit <= s->commit ? NULL : "AppendEntries says more than is committed";
 }
 
-const char *refine_send(const struct refine_server *s, const struct refine_message *m)
+const char *refine_send(const struct refine_server *before, const struct refine_server *s,
+                        const struct refine_message *m)
 {
     bool durable = s->disk.term == m->term;
     switch (m->kind) {
@@ -297,7 +301,7 @@ const char *refine_send(const struct refine_server *s, const struct refine_messa
             return "grants a vote that is not stored";
         return NULL;
     case WIRE_APPEND:
-        return append_true(s, m);
+        return append_true(before, s, m);
     case WIRE_APPEND_REPLY:
         if (!(m->flags & WIRE_RAFT_REJECTED) && (!durable || m->index > s->disk.log.count))
             return "acknowledges entries that are not stored";

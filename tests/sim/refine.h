@@ -103,8 +103,9 @@ enum refine_event {
 const char *refine_step(const struct refine_server *before, struct refine_server *after,
                         enum refine_event event, const struct refine_message *message);
 
-/* The same of a message that leaves `server`. */
-const char *refine_send(const struct refine_server *server, const struct refine_message *message);
+/* The same of a message that leaves in this step. */
+const char *refine_send(const struct refine_server *before, const struct refine_server *after,
+                        const struct refine_message *message);
 
 /* Is `set` (bit m - 1 is member m) a quorum of the configuration that `log` says is in force? */
 bool refine_quorum(const struct refine_log *log, uint8_t set);

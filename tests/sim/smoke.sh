@@ -36,7 +36,12 @@ expect 64 'no protocol of that name' "$sim" --protocol paxos
 expect 64 'a history of many runs' "$sim" --runs 2 --history /dev/null
 expect 69 'pbft, later' "$sim" --protocol pbft
 expect 69 'gossip, later' "$sim" --protocol gossip
-expect 69 'exhaustive, later' "$sim" --exhaustive
+expect 0 'all states of one term' "$sim" --exhaustive --bound terms=1,messages=2 --json
+demand 'states' "$(number states)" -ge 1000
+demand 'no violation' "$(number violations)" -eq 0
+expect 75 'more states than wanted' "$sim" --exhaustive --bound states=100
+expect 64 'no bound of that name' "$sim" --exhaustive --bound gremlins=1
+expect 64 'terms beyond what it can hold' "$sim" --exhaustive --bound terms=5
 expect 69 'mutants are for test builds' "$sim" --list-mutants
 expect 64 'mutants are for test builds' "$sim" --mutant VOTE_TWICE
 

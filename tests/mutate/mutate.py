@@ -2,11 +2,12 @@
 """Mechanical mutation of protocols/raft: every small change to it ought to fail a test.
 
 Usage: mutate.py ROOT BUILD [--seed S] [--count N] [--seconds S] [--jobs N] [--results FILE] [--only TEXT]
-                            [--list] [--report]
+                            [--again] [--list] [--report]
 
 BUILD is a meson build of ROOT with gcc. Mutants are tried in the random order of --seed until --count of them
 have a result, or --seconds are over; results (one JSON object per line, BUILD/mutate/results by default) are
-kept, and the next call goes on behind them. --only: mutants whose name has this in it, whatever results say.
+kept, and the next call goes on behind them. --only: mutants whose name has this in it, whatever results say;
+--again: those that survived.
 --report: no more than the sum of what is known.
 
 A mutant is one changed place of one file, compiled into a libraft.so that tests linked once are run with, the
@@ -81,11 +82,13 @@ def places(text):
                 yield name, match.start(), match.end(), replacement
     for match in re.finditer(r'\b(?:if|while) \(', code):
         begin, end = match.end(), closing(code, match.end() - 1)
-        yield 'negate', begin, end, '!(' + text[begin:end] + ')'
+        if code[begin:end].strip():  # nothing but a planted bug
+            yield 'negate', begin, end, '!(' + text[begin:end] + ')'
     for match in re.finditer(r'(?<=[;{}):])\s*\n((?: {4})+)(\w[^;{}]*);', code):
         begin, end = match.start(2), match.end(2)
         label = code[:match.start()].rstrip().endswith(':')
-        if not DECLARATION.match(code, begin) and not (label and ' ? ' in code[match.start() - 80:match.start()]) and \
+        planted = 'RAFT_MUTATED' in text[begin:end]
+        if not DECLARATION.match(code, begin) and not planted and not (label and ' ? ' in code[match.start() - 80:match.start()]) and \
                 not re.match(r'\w+ \*?\w+(\[|,|;| =|$)', code[begin:end]) and not code[begin:end].startswith('for '):
             yield 'drop', begin, end, ''
 
@@ -153,7 +156,7 @@ class Bench:
         objects = [swapped.get(n, self.object('base', n)) for n in self.sources]
         below = [os.path.join(self.build, p) for p in
                  ('protocols/wire/libwire.a', 'protocols/core/libcore.a', 'numa/libnuma_base.a')]
-        subprocess.run(['gcc', '-shared', '-fno-lto', '-o', os.path.join(self.home, folder, 'libraft.so'), *objects,
+        subprocess.run(['gcc', '-shared', '-fno-lto', '-Wl,-soname,libraft.so', '-o', os.path.join(self.home, folder, 'libraft.so'), *objects,
                         '-Wl,--start-group', *below, '-Wl,--end-group', '-lsodium'], check=True)
 
     def relink(self, target):
@@ -233,7 +236,8 @@ def report(results, total, root, goal):
     percent = 100 * counts.get('killed', 0) / tried if tried else 0
     print(f'{len(results)} of {total} mutants: ' + ', '.join(f'{n} {s}' for s, n in sorted(counts.items())) +
           f'; {percent:.1f} % killed, by ' + ', '.join(f'{k} {n}' for k, n in sorted(killers.items())))
-    print('\n'.join(f'not explained: line {results[n]["line"]}: {n}' for n in open_ones))
+    for name in open_ones:
+        print(f'not explained: line {results[name]["line"]}: {name}')
     return 0 if percent >= goal and not open_ones else 1
 
 
@@ -245,6 +249,7 @@ def main():
         parser.add_argument(f'--{name}', type=int, default=standard)
     parser.add_argument('--results')
     parser.add_argument('--only')
+    parser.add_argument('--again', action='store_true')
     parser.add_argument('--list', action='store_true')
     parser.add_argument('--report', action='store_true')
     wanted = parser.parse_args()
@@ -259,6 +264,8 @@ def main():
     random.Random(wanted.seed).shuffle(order)
     if wanted.only:
         order = [m for m in order if wanted.only in m['name']]
+    elif wanted.again:
+        order = [m for m in order if results.get(m['name'], {}).get('status') == 'survived']
     else:
         order = [m for m in order[:wanted.count] if m['name'] not in results]
     if wanted.report or not order:
@@ -282,7 +289,7 @@ def main():
                 results[result['name']] = result
                 stream.write(json.dumps(result) + '\n')
                 stream.flush()
-                if wanted.only or result['status'] == 'survived':
+                if wanted.only or wanted.again or result['status'] == 'survived':
                     print(f'{result["status"]} {result["by"]}: line {result["line"]}: {result["name"]}', flush=True)
     return report(results, len(everybody), wanted.root, wanted.goal)
 

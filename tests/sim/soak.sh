@@ -123,6 +123,19 @@ verify_signatures() {
     violation "status $status: a verdict is not libsodium's" "${variables[*]} $verify --gtest_filter='*RandomAndBent'"
 }
 
+# Once by one worker: every state within wide bounds.
+walk() {
+    local status=0
+    run 3600 tests/sim/exhaustive.sh "$sim" || status=$?
+    ((status == 0)) || violation "status $status: a step that is none of Raft's" "tests/sim/exhaustive.sh $sim"
+}
+
+# Once by another: some more mutants of raft. What survives is a test to be written, no violation.
+mutate() {
+    run 3600 tests/mutate/mutate.py . "$build" --seconds $((seconds / 6)) || true
+    grep 'mutants:' "$work/out.$worker" || true
+}
+
 tally() {
     jq -rn '
         [inputs] |
@@ -139,6 +152,8 @@ work_on() { # worker's number, from 0
     local simulated=$1 fuzzed=$1 slices=0 shape told=0
     trap '[[ -z $child ]] || kill "$child" 2>/dev/null; exit 143' TERM
     trap '' INT # the terminal sends it to all; the first process decides
+    ((worker != 0 || seconds < 600)) || mutate
+    ((worker != cores - 1 || seconds < 600)) || walk
     while ((SECONDS < seconds)); do
         if ((slices % FUZZ_EVERY == 1 && ${#targets[@]} > 0)); then
             fuzz "${targets[fuzzed % ${#targets[@]}]}"

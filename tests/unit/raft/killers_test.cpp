@@ -136,6 +136,77 @@ TEST(RaftCorners, WhatWasRefusedBeforeTheSnapshotArrivedIsOutdated)
     EXPECT_EQ(s.status().member[2].progress, RAFT_PROBE);
 }
 
+TEST(RaftCorners, AnInputThatIsRefusedTakesNothing)
+{
+    Solo s;
+    raft_input input{};
+    input.message.kind = WIRE_APPEND;
+    input.message.group = 99;
+    input.take_first = 7;
+    input.take_count = 8;
+    input.take_snapshot = true;
+    EXPECT_EQ(raft_step(s.r, &input, 1), 1u);
+    EXPECT_EQ(input.take_first, 0u);
+    EXPECT_EQ(input.take_count, 0u);
+    EXPECT_FALSE(input.take_snapshot);
+}
+
+TEST(RaftCorners, ALeaderOfThePastLearnsItFromItsSnapshotAsWell)
+{
+    Solo s;
+    s.append(2, 5, 0, 0);
+    s.ready();
+    for (uint8_t kind : {WIRE_SNAPSHOT, WIRE_TIMEOUT_NOW}) {
+        wire_raft message{};
+        message.kind = kind;
+        message.from = 3;
+        message.term = 4;
+        message.index = 1;
+        message.log_term = 1;
+        s.step(message);
+        s.ready();
+        EXPECT_EQ(s.sent_of(WIRE_APPEND_REPLY, 3).size(), kind == WIRE_SNAPSHOT ? 1u : 0u);
+    }
+    EXPECT_EQ(s.count(RAFT_STALE_TERM), 2u);
+}
+
+TEST(RaftCorners, AReportThatComesLateTakesNothingBack)
+{
+    Solo s;
+    s.append(2, 1, 0, 0, {1});
+    s.ready();
+    s.pass(100);
+    s.ask_vote(WIRE_VOTE, 3, 2, 1, 1);
+    s.ready();
+    ASSERT_EQ(s.seq, 2u);
+    raft_stored(s.r, 2);
+    raft_stored(s.r, 1);
+    s.ask_vote(WIRE_VOTE, 3, 2, 1, 1);
+    s.ready();
+    ASSERT_EQ(s.sent_of(WIRE_VOTE_REPLY, 3).size(), 1u);
+    EXPECT_EQ(s.sent[0].after_seq, 0u);
+}
+
+TEST(RaftCorners, AnOlderSnapshotDoesNotTakeTheNewerOnesPlace)
+{
+    Solo s;
+    s.reign();
+    for (int i = 0; i < 4; i++) {
+        ASSERT_EQ(s.propose({50}), 1u);
+        s.ready();
+        s.store();
+        s.accept(2, raft_last_index(s.r), s.round);
+        s.ready();
+        s.apply();
+    }
+    raft_snapshot older, newer;
+    ASSERT_TRUE(raft_snapshot_describe(s.r, 2, &older));
+    ASSERT_TRUE(raft_snapshot_describe(s.r, 4, &newer));
+    raft_snapshot_taken(s.r, &newer);
+    raft_snapshot_taken(s.r, &older);
+    EXPECT_EQ(raft_snapshot_of(s.r)->index, 4u);
+}
+
 /* ---- looks ----------------------------------------------------------------------------------- */
 
 TEST(RaftCorners, AFollowerSaysNothingOfOthersProgress)
@@ -226,6 +297,17 @@ TEST(RaftCorners, AStallBeforeTheElectionIsNotCountedAgainstTheLeader)
     EXPECT_EQ(s.count(RAFT_STALL_FORGIVEN), 2u);
 }
 
+TEST(RaftCorners, TheTimeoutIsOverWhenItWasSaidToBe)
+{
+    Solo s;
+    s.append(2, 1, 0, 0);
+    s.ready();
+    raft_tick(s.r, s.last.wake_ns - 1);
+    EXPECT_EQ(s.status().role, RAFT_FOLLOWER);
+    raft_tick(s.r, s.last.wake_ns);
+    EXPECT_EQ(s.status().role, RAFT_PRECANDIDATE);
+}
+
 TEST(RaftCorners, AHandOverIsAbandonedAfterATimeoutAndNoLater)
 {
     Solo s;
@@ -305,4 +387,16 @@ TEST(RaftCorners, TimeAsAVoterIsNoTimeAsALearner)
     ASSERT_TRUE(s.leave());
     s.settle({2, 3, 7});
     EXPECT_EQ(s.change({{RAFT_PROMOTE, 3, 30}}), RAFT_CHANGE_REFUSED_NOT_CAUGHT_UP);
+}
+
+TEST(RaftCorners, ALearnerInheritsNoTimeFromWhoHadItsPlace)
+{
+    Assembly s;
+    s.reign();
+    s.bring_in({7});
+    ASSERT_EQ(s.change({{RAFT_REMOVE, 7, 70}}), RAFT_CHANGE_STARTED);
+    s.settle({2, 3});
+    ASSERT_EQ(s.change({{RAFT_ADD_LEARNER, 8, 80}}), RAFT_CHANGE_STARTED);
+    s.settle({2, 3, 8});
+    EXPECT_EQ(s.change({{RAFT_PROMOTE, 8, 80}}), RAFT_CHANGE_REFUSED_NOT_CAUGHT_UP);
 }

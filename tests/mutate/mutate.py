@@ -47,7 +47,8 @@ SWAPS = [  # name, pattern, replacements
     ('off by one', r'(?<=[=(] )?(?<=[=] )0(?=[;,)])', ['1']), ('off by one', r'\+\+', ['--']),
     ('quorum', r'\bmin_u(?=32|64)', ['max_u']), ('quorum', r'\bmax_u(?=32|64)', ['min_u']),
     ('quorum', r'(?<=\s)& ~(?=\w)', ['& ', '| ~']), ('quorum', r'(?<=\s)\|=(?=\s)', ['=', '&=']),
-    ('quorum', r'(?<=\s)&=(?=\s)', ['|=']), ('quorum', r'(?<=\w )&(?= \w)', ['|']), ('quorum', r'(?<=\w )\|(?= \w)', ['&']),
+    ('quorum', r'(?<=\s)&=(?=\s)', ['|=']), ('quorum', r'(?<=\w )&(?= \w)', ['|']),
+    ('quorum', r'(?<=\w )\|(?= \w)', ['&']),
     ('arithmetic', r'(?<=\w )\+(?= \w)(?! 1\b)', ['-']), ('arithmetic', r'(?<=[\w)] )-(?= \w)(?! 1\b)', ['+']),
     ('arithmetic', r'(?<=\s)\+=(?=\s)', ['-=']), ('arithmetic', r'(?<=\s)-=(?=\s)', ['+=']),
     ('constant', r'\btrue\b', ['false']), ('constant', r'\bfalse\b', ['true']),
@@ -88,8 +89,9 @@ def places(text):
         begin, end = match.start(2), match.end(2)
         label = code[:match.start()].rstrip().endswith(':')
         planted = 'RAFT_MUTATED' in text[begin:end]
-        if not DECLARATION.match(code, begin) and not planted and not (label and ' ? ' in code[match.start() - 80:match.start()]) and \
-                not re.match(r'\w+ \*?\w+(\[|,|;| =|$)', code[begin:end]) and not code[begin:end].startswith('for '):
+        ternary = label and ' ? ' in code[match.start() - 80:match.start()]
+        declares = DECLARATION.match(code, begin) or re.match(r'\w+ \*?\w+(\[|,|;| =|$)', code[begin:end])
+        if not (declares or planted or ternary or code[begin:end].startswith('for ')):
             yield 'drop', begin, end, ''
 
 
@@ -156,7 +158,8 @@ class Bench:
         objects = [swapped.get(n, self.object('base', n)) for n in self.sources]
         below = [os.path.join(self.build, p) for p in
                  ('protocols/wire/libwire.a', 'protocols/core/libcore.a', 'numa/libnuma_base.a')]
-        subprocess.run(['gcc', '-shared', '-fno-lto', '-Wl,-soname,libraft.so', '-o', os.path.join(self.home, folder, 'libraft.so'), *objects,
+        library = os.path.join(self.home, folder, 'libraft.so')
+        subprocess.run(['gcc', '-shared', '-fno-lto', '-Wl,-soname,libraft.so', '-o', library, *objects,
                         '-Wl,--start-group', *below, '-Wl,--end-group', '-lsodium'], check=True)
 
     def relink(self, target):

@@ -1,5 +1,5 @@
-/* quorate-sim --exhaustive and nothing else: walk BOUNDS. It links in no time, and nothing that a mutant of raft does
- * not reach. */
+/* quorate-sim --exhaustive and nothing else: walk BOUNDS. It links in no time, and nothing that a
+ * mutant of raft does not reach. */
 #include "tests/sim/exhaustive.h"
 
 int main(int argc, char **argv)

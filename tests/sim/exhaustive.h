@@ -21,8 +21,8 @@
 
 #include <stdio.h>
 
-/* All are maxima over one behaviour, but `messages`, in flight at a time; `writes`, under way to one
- * disk at a time; `slow`, how many members have writes under way while anything else happens;
+/* All are maxima over one behaviour, but `messages`, in flight at a time; `writes`, under way to
+ * one disk at a time; `slow`, how many members have writes under way while anything else happens;
  * `states`, where the search gives up. `prevote` is a switch. */
 #define EXHAUSTIVE_BOUNDS(BOUND)                                                                   \
     BOUND(terms, 3)                                                                                \

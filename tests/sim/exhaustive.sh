@@ -21,7 +21,7 @@ long=(
     "$two,slow=0,proposals=0,beats=1,duplicates=1"
     "$two,slow=0,proposals=0,changes=1"
 )
-# Leases, reads, learners, witnesses and snapshots are not in its world: those bugs are the simulator's and the unit tests'.
+# Leases, reads, learners, witnesses and snapshots are not in its world: those bugs are for other tests.
 found=(
     "COMMIT_WITHOUT_QUORUM ${quick[0]}"
     "COMMIT_OLD_TERM_BY_COUNT ${quick[2]}"

@@ -1,7 +1,8 @@
 /* exhaustive_canonical.h: regions that mean the same become the same bytes.
  *
- * Shape: after a turn, when all sends are taken, clocks and numbers are set to what exhaustive_member.h
- *   says of them, stale rests to zero. What is behind the third slot is not used and not saved.
+ * Shape: after a turn, when all sends are taken, clocks and numbers are set to what
+ *   exhaustive_member.h says of them, stale rests to zero. What is behind the third slot is not
+ *   used and not saved.
  * Memory: the caller's. Threads: none. Time: virtual. Limits: EXHAUSTIVE_SLOTS members.
  * Refusals: none. Cost: two walks over the region.
  */

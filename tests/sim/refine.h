@@ -4,7 +4,8 @@
  *   commitIndex, votesGranted, matchIndex) and, since nothing is durable at once, a disk that lags:
  *   images of (currentTerm, votedFor, log) on their way to it, in order. A restart takes the
  *   variables from the disk; nothing else ever does. One event of the real machine (a message, a
- *   time-out, a finished write, ...) must be explained by a sequence of the specification's actions:
+ *   time-out, a finished write, ...) must be explained by a sequence of the specification's
+ *   actions:
  *
  *     UpdateTerm? Timeout | HandleRequestVoteRequest | HandleRequestVoteResponse |
  *     HandleAppendEntriesRequest | HandleAppendEntriesResponse | ClientRequest | Write | Restart

@@ -56,6 +56,9 @@ struct wire_entry *log_append(struct log *log, uint64_t index, uint32_t body_byt
     log_take_room(log, 1, bytes, start);
     struct wire_entry *entry = log_record(log, start);
     *entry = (struct wire_entry){.body_bytes = body_bytes, .group = log->group, .index = index};
+    /* The padding goes to followers and to the disk: it shall not tell what lay here before. */
+    if (bytes != WIRE_ENTRY_BYTES + body_bytes)
+        store_u64((uint8_t *)entry + bytes - sizeof(uint64_t), 0);
     log_publish(log, index, start, false);
     return entry;
 }

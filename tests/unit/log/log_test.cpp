@@ -88,6 +88,18 @@ TEST_F(LogFixture, AppendAtALowerIndexTruncates)
     expect_entry(4, 3, 3);
 }
 
+TEST_F(LogFixture, PaddingDoesNotTellWhatLayThereBefore)
+{
+    open(1024);
+    wire_entry *before = log_append(log_, 1, 0);
+    uint8_t *behind = reinterpret_cast<uint8_t *>(before) + wire_entry_size(0);
+    std::fill_n(behind, wire_entry_size(3), 0xff);
+    wire_entry *after = log_append(log_, 2, 3);
+    ASSERT_EQ(reinterpret_cast<uint8_t *>(after), behind);
+    const uint8_t *body = reinterpret_cast<const uint8_t *>(after + 1);
+    EXPECT_EQ(std::vector<uint8_t>(body + 3, body + 8), std::vector<uint8_t>(5, 0));
+}
+
 TEST_F(LogFixture, HoldsExactlyWhatFitsAndForgetsOnlyReleased)
 {
     open(1u << 16);

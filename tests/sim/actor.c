@@ -34,11 +34,20 @@ struct actor {
     uint32_t finish_operation;
     uint64_t next_ns;   /* it thinks until then */
     uint64_t rested_ns; /* no turn before: time must pass between two */
+    uint64_t wake_ns;   /* kept: it is asked for at every step */
     uint32_t own_writes;
     uint32_t seen; /* text of the value it read last: what CAS expects */
     struct random_state random;
     struct client_completion completion[CLIENT_WINDOW_MAX];
 };
+
+/* After whatever may have moved it. */
+static void keep_wake(struct actor *actor)
+{
+    actor->wake_ns = actor->dead ? UINT64_MAX
+                                 : max_u64(actor->rested_ns,
+                                           min_u64(actor->next_ns, client_wake_ns(actor->machine)));
+}
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -85,6 +94,7 @@ struct actor *actor_open_edge(struct world *world, uint32_t number, uint16_t gro
     random_init(&actor->random, random_next(&world->random));
     start_machine(actor);
     actor->next_ns = random_below(&actor->random, SECOND_NS);
+    keep_wake(actor);
     return actor;
 }
 
@@ -117,12 +127,14 @@ void actor_restart(struct actor *actor)
     actor->dead = false;
     if (actor->finish == FINISH_ASKED)
         actor->finish = FINISH_WANTED;
+    keep_wake(actor);
     world_note(actor->world, TRACE_RESTARTS, before, actor->process, 0, 0);
 }
 
 void actor_crash(struct actor *actor)
 {
     actor->dead = true;
+    keep_wake(actor);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */
@@ -393,6 +405,7 @@ void actor_receive(struct actor *actor, const uint8_t *payload, uint32_t bytes)
         complete(actor, client_receive(actor->machine, &view, actor->world->now_ns,
                                        actor->completion, CLIENT_WINDOW_MAX));
     }
+    keep_wake(actor);
 }
 
 /* ---- turns ----------------------------------------------------------------------------------- */
@@ -451,19 +464,19 @@ void actor_run(struct actor *actor)
     while (actor->node != NODES_MAX ? emit_to_duct(actor) : emit_to_network(actor)) {
     }
     actor->rested_ns = now_ns + TURN_NS;
+    keep_wake(actor);
 }
 
 uint64_t actor_wake_ns(const struct actor *actor)
 {
-    if (actor->dead)
-        return UINT64_MAX;
-    return max_u64(actor->rested_ns, min_u64(actor->next_ns, client_wake_ns(actor->machine)));
+    return actor->wake_ns;
 }
 
 void actor_finish(struct actor *actor)
 {
     actor->finish = FINISH_WANTED;
     actor->next_ns = actor->world->now_ns;
+    keep_wake(actor);
 }
 
 bool actor_finished(const struct actor *actor)

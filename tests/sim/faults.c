@@ -89,6 +89,13 @@ static uint64_t pause_ns(struct faults *faults, int kind)
     return 1 + random_below(&faults->random, 2 * wait_ns + 1);
 }
 
+static void keep_next(struct faults *faults)
+{
+    faults->next_ns = UINT64_MAX;
+    for (int kind = 0; kind < FAULT_COUNT; kind++)
+        faults->next_ns = min_u64(faults->next_ns, faults->due_ns[kind]);
+}
+
 static void draw_plan(struct faults *faults, bool clocks_matter)
 {
     uint32_t any = 0;
@@ -122,6 +129,7 @@ void faults_begin(struct world *world, const struct fault_plan *plan)
         if (is_episodic(kind) && faults->percent[kind] != 0)
             faults->due_ns[kind] = SECOND_NS / 2 + pause_ns(faults, kind);
     }
+    keep_next(faults);
 }
 
 bool faults_hits_frame(struct world *world, enum fault_kind kind)
@@ -135,10 +143,7 @@ bool faults_hits_frame(struct world *world, enum fault_kind kind)
 
 uint64_t faults_next_ns(const struct world *world)
 {
-    uint64_t next_ns = UINT64_MAX;
-    for (int kind = 0; kind < FAULT_COUNT; kind++)
-        next_ns = min_u64(next_ns, world->faults.due_ns[kind]);
-    return next_ns;
+    return world->faults.next_ns;
 }
 
 static uint32_t pick_node(struct world *world)
@@ -369,6 +374,7 @@ void faults_run(struct world *world)
         faults->active[kind] = !faults->active[kind];
         faults->due_ns[kind] = world->now_ns + after_ns;
     }
+    keep_next(faults);
 }
 
 void faults_heal(struct world *world)
@@ -382,6 +388,7 @@ void faults_heal(struct world *world)
         faults->percent[kind] = 0;
         faults->due_ns[kind] = UINT64_MAX;
     }
+    keep_next(faults);
     boot_all(world);
     for (uint32_t n = 0; n < world->shape.replicas; n++) {
         node_set_clock(world->node[n], 0, 0);

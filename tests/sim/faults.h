@@ -37,6 +37,7 @@ struct faults {
     uint8_t percent[FAULT_COUNT];
     bool active[FAULT_COUNT];
     uint64_t due_ns[FAULT_COUNT]; /* next begin or end; UINT64_MAX: never */
+    uint64_t next_ns;             /* the earliest of them */
     uint64_t count[FAULT_COUNT];  /* frames hit, or episodes */
     uint32_t victim[FAULT_COUNT]; /* of the episode: a node */
     uint32_t peer;                /* cut: the receiving host, or all */

@@ -10,6 +10,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -289,6 +290,9 @@ static int run(const struct request *request)
         return EX_OSERR;
     }
     report_history(history);
+    /* What one world gives back the next one takes, without a page fault. */
+    (void)mallopt(M_MMAP_THRESHOLD, INT32_MAX);
+    (void)mallopt(M_TRIM_THRESHOLD, INT32_MAX);
     view_thread_register();
     for (uint64_t i = 0; i < request->runs; i++) {
         struct world_options of_run = request->world;

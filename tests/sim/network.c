@@ -119,12 +119,13 @@ static struct buffer *buffer_take(struct network *network, uint32_t holder)
     struct buffer *buffer = network->spare;
     network->spare = buffer->next;
     buffer->holder = holder;
+    buffer->bytes = 0;
     return buffer;
 }
 
 static void buffer_free(struct network *network, struct buffer *buffer)
 {
-    memset(buffer->data, POISON, network->payload_max);
+    memset(buffer->data, POISON, buffer->bytes);
     buffer->holder = HOLDER_NOBODY;
     buffer->next = network->spare;
     network->spare = buffer;

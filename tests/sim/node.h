@@ -3,9 +3,9 @@
  * Shape: up, stopped (its clocks run on, its inbox fills) or down (nothing of it is left but the
  *   disk). A node that is up is polled while it finds work, then sleeps until its lane, disk or
  *   inbox wants it.
- * Memory: the lane's region is mapped anew for each boot. Threads: one. Time: virtual; clock_read
- * shows the node its own: monotonic at a rate that is off by some ppm, and a wall clock that is
- * wrong.
+ * Memory: the lane's region, cleared for each boot and kept for the next world. Threads: one.
+ * Time: virtual; clock_read shows the node its own: monotonic at a rate that is off by some ppm,
+ *   and a wall clock that is wrong.
  * Limits: one lane, ducts for EDGES_PER_NODE clients. Refusals: none. Cost: lane_poll; not
  * measured.
  */
@@ -39,7 +39,6 @@ struct node {
     struct storage *disk;
     struct lane *lane;
     void *memory;
-    size_t memory_bytes;
     struct duct *duct;
     struct view_cell *view;
 };

@@ -37,8 +37,8 @@ static void draw_shape(struct world *world)
     shape->drift_ppm = drifts[random_below(random, COUNT_OF(drifts))];
     shape->link_ns = chance(random, 70) ? between(random, 5, 100) * MICROSECOND_NS
                                         : between(random, 100, 5000) * MICROSECOND_NS;
-    shape->think_ns = chance(random, 10) ? between(random, 5, 20) * MILLISECOND_NS
-                                         : between(random, 20, 300) * MILLISECOND_NS;
+    shape->think_ns = chance(random, 3) ? between(random, 20, 100) * MILLISECOND_NS
+                                        : between(random, 100, 1000) * MILLISECOND_NS;
     shape->retry_ns = between(random, 5, 60) * MILLISECOND_NS;
     shape->election_timeout_max_ns = between(random, 105, 200) * MILLISECOND_NS;
     shape->disk_ns = chance(random, 70) ? between(random, 10, 200) * MICROSECOND_NS
@@ -46,7 +46,7 @@ static void draw_shape(struct world *world)
     shape->session_ttl_ms = chance(random, 50) ? between(random, 500, 5000) : 600000;
     shape->time_jump_max_ms = chance(random, 50) ? between(random, 100, 2000) : LONG_TIME_JUMP_MS;
     shape->lease_reads = chance(random, 50);
-    shape->split_rooms = chance(random, 15);
+    shape->split_rooms = chance(random, 10);
     shape->large_values = chance(random, 30);
     shape->clocks_matter = chance(random, 20);
     if (shape->clocks_matter) {

@@ -74,7 +74,7 @@ struct format_record {
     uint64_t released_term;
     uint16_t group;
     uint16_t vote;
-    uint32_t zero;
+    uint32_t behind; /* with entries: last + 1 - those known to be committed; 0: says nothing */
 };
 static_assert(sizeof(struct format_record) == FORMAT_RECORD_BYTES, "as on disk");
 

@@ -48,6 +48,19 @@ static bool take_entries(struct wal_recovery *mine, uint32_t slot,
     return true;
 }
 
+/* Behind something missing an entry may be an older one than what was committed in its place. */
+static void note_commit(struct wal_recovery *mine, uint32_t slot,
+                        const struct format_record *record)
+{
+    struct recovered_group *group = &mine->group[slot];
+    uint64_t end = record->first + record->count;
+    if (record->behind == 0 || record->behind > end)
+        return;
+    group->commit = max_u64(group->commit, end - record->behind);
+    if (!mine->missing)
+        group->sound = group->commit;
+}
+
 static bool take_record(struct wal_recovery *mine, uint64_t segment,
                         const struct format_record *record, const uint8_t *entries)
 {
@@ -65,6 +78,7 @@ static bool take_record(struct wal_recovery *mine, uint64_t segment,
     }
     if (record->count == 0)
         return true;
+    note_commit(mine, slot, record);
     writer_note_entries(wal, slot, segment, record->first, record->first + record->count - 1);
     return take_entries(mine, slot, record, entries);
 }
@@ -94,8 +108,10 @@ static bool take_write(struct wal_recovery *mine, uint64_t offset, const struct 
         if (!take_record(mine, head->segment, &record, entries))
             return false;
     }
-    if (at != head->bytes || records != head->records)
+    if (at != head->bytes || records != head->records) {
         mine->damaged |= head->groups; /* whole, and yet not what a writer writes */
+        mine->missing = true;
+    }
     return true;
 }
 
@@ -181,6 +197,7 @@ static bool pass_damage(struct wal_recovery *mine, uint64_t newest, uint64_t *se
                           ? here.groups
                           : ALL_GROUPS;
     uint64_t number = here.number;
+    mine->missing = true;
     if (verdict == WRITE_WHOLE)
         *offset -= FORMAT_BLOCK_BYTES; /* it is the next one itself */
     mine->any = true;
@@ -247,6 +264,14 @@ static uint64_t find_oldest(struct wal_recovery *mine, uint64_t newest)
 
 /* ---- the results ----------------------------------------------------------------------------- */
 
+/* What the walk did not find missing may have been missing for ever. */
+static void damage_group(struct wal_recovery *mine, uint32_t slot)
+{
+    mine->damaged |= UINT64_C(1) << slot;
+    if (!mine->missing)
+        mine->group[slot].sound = 0;
+}
+
 /* Entries behind released ones, as far as none is missing. */
 static void settle_group(struct wal_recovery *mine, uint32_t slot)
 {
@@ -259,12 +284,12 @@ static void settle_group(struct wal_recovery *mine, uint32_t slot)
     while (!gap && have < group->count && group->entry[have] != NULL)
         have++;
     if (gap || have < group->count)
-        mine->damaged |= UINT64_C(1) << slot;
+        damage_group(mine, slot);
     group->count = gap ? 0 : have;
     /* Terms do not fall along a log, else something is wrong that no checksum shows. */
     for (uint64_t i = first > group->origin ? first - group->origin + 1 : 1; i < group->count; i++)
         if (group->entry[i]->term < group->entry[i - 1]->term) {
-            mine->damaged |= UINT64_C(1) << slot;
+            damage_group(mine, slot);
             group->count = i;
         }
 }
@@ -344,6 +369,9 @@ bool recover_group(const struct wal *wal, uint32_t slot, struct storage_recovere
     recovered->last = max_u64(state->released, group->origin + group->count - 1);
     if (group->count == 0)
         recovered->last = state->released;
+    bool damaged = (wal->super.damaged >> slot & 1) != 0;
+    uint64_t commit = max_u64(damaged ? group->sound : group->commit, state->released);
+    recovered->commit = min_u64(commit, recovered->last);
     return true;
 }
 

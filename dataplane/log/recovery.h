@@ -18,6 +18,8 @@ struct recovered_group {
     uint64_t origin; /* 0: no entries */
     uint64_t count;
     uint64_t room;
+    uint64_t commit; /* as the records say */
+    uint64_t sound;  /* the same, of records before anything was found missing */
 };
 
 struct start {
@@ -35,7 +37,8 @@ struct wal_recovery {
     uint64_t expected; /* what follows is at least this */
     uint64_t highest;  /* number seen in any whole sector */
     uint32_t chain;
-    bool any; /* what follows need not follow on */
+    bool any;     /* what follows need not follow on */
+    bool missing; /* something is, before this place */
     uint64_t damaged;
     uint32_t gap_count;
     struct format_gap gap[FORMAT_GAPS_MAX]; /* what stands behind them can be read */

@@ -25,6 +25,7 @@ struct storage_write {
     uint64_t term;  /* hard state, always filled */
     uint64_t first; /* entries to write, 0: none */
     uint64_t last;
+    uint64_t commit; /* entries up to here are known to be committed */
     uint16_t group;
     uint16_t vote;
     bool hard_state_changed;
@@ -48,6 +49,7 @@ struct storage_recovered {
     uint64_t first; /* first entry that is kept; those before were released */
     uint64_t last;  /* first - 1: none */
     uint64_t previous_term; /* of entry first - 1 */
+    uint64_t commit;        /* up to here, and not beyond last, they had been committed */
     uint16_t vote;
     bool damaged; /* something that had been reported as stored is gone: no vote until matched */
 };

@@ -220,6 +220,8 @@ static enum wal_refusal check_super(const struct wal *wal)
         return WAL_REFUSED_CLUSTER;
     if (super->node != config->node)
         return WAL_REFUSED_NODE;
+    if (config->nonce_known && super->nonce != config->nonce)
+        return WAL_REFUSED_LIFE;
     if (super->lane != config->lane || super->lanes != config->lanes)
         return WAL_REFUSED_LANES;
     if (super->segments != config->segments || super->segment_bytes != config->segment_bytes)
@@ -234,7 +236,7 @@ static enum wal_refusal open_log(struct wal *wal)
     bool blank;
     enum wal_refusal refusal = read_super(wal, &blank);
     if (refusal == WAL_OPENED)
-        refusal = blank ? make(wal) : check_super(wal);
+        refusal = !blank ? check_super(wal) : wal->config.made ? WAL_REFUSED_LOST : make(wal);
     wal->made = blank;
     uint64_t damaged = 0, first = 1;
     if (refusal == WAL_OPENED)

@@ -55,6 +55,8 @@ const char *wal_refusal_sentence(enum wal_refusal refusal);
 struct wal_config {
     uint64_t cluster; /* 0: not known yet */
     uint64_t nonce;   /* of a log that is made now; random */
+    bool nonce_known; /* a log with another nonce is refused */
+    bool made;        /* a blank one is refused */
     uint64_t segment_bytes;
     uint32_t segments;
     uint32_t batch_bytes;    /* of a group commit; 64 to 256 KiB are worth it */

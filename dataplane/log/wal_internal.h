@@ -20,6 +20,7 @@ struct wal_group {
     uint64_t last; /* entry */
     uint64_t released;
     uint64_t released_term;
+    uint64_t commit; /* known to be committed */
     uint16_t vote;
     bool known;       /* has a record in the log */
     bool release_due; /* `released` has none yet */

@@ -75,6 +75,13 @@ void writer_note_entries(struct wal *wal, uint32_t slot, uint64_t segment, uint6
     wal->group[slot].last = last;
 }
 
+/* What a record with entries says of those that are committed: they may be applied at a start. */
+static uint32_t behind(uint64_t commit, uint64_t last)
+{
+    uint64_t rest = last + 1 - min_u64(commit, last);
+    return rest <= UINT32_MAX ? (uint32_t)rest : 0;
+}
+
 static void put_record(struct wal *wal, uint32_t slot, uint64_t first, uint32_t count,
                        uint32_t bytes)
 {
@@ -89,6 +96,7 @@ static void put_record(struct wal *wal, uint32_t slot, uint64_t first, uint32_t 
         .released_term = group->released_term,
         .group = (uint16_t)(slot * wal->config.lanes + wal->config.lane),
         .vote = group->vote,
+        .behind = count != 0 ? behind(group->commit, first + count - 1) : 0,
     };
     memcpy(batch->bytes + batch->used, &record, sizeof record);
     batch->used += FORMAT_RECORD_BYTES + bytes;
@@ -277,6 +285,7 @@ static bool take_write(struct wal *wal, const struct storage_write *write, const
         bool gone = run.count != 0 && bytes == 0; /* truncated meanwhile: a later write covers it */
         wal->group[slot].term = write->term;
         wal->group[slot].vote = write->vote;
+        wal->group[slot].commit = write->commit;
         put_record(wal, slot, bytes != 0 ? next : 0, bytes != 0 ? run.count : 0, bytes);
         next += run.count;
         if (gone || run.count == one.count) {

@@ -40,6 +40,59 @@ TEST_F(WalRecovery, AFreshLogHasNothingAndSaysSo)
     EXPECT_FALSE(recovered.damaged);
 }
 
+/* As of the newest record with entries; at most what that has. */
+TEST_F(WalRecovery, SaysWhatIsKnownToBeCommitted)
+{
+    const struct {
+        uint64_t first;
+        uint32_t count;
+        uint64_t commit, expected;
+    } writes[] = {{1, 4, 0, 0}, {5, 2, 3, 3}, {0, 0, 6, 3},
+                  {7, 1, 9, 7}, {8, 1, 7, 7}, {8, 2, 8, 8}};
+    open();
+    for (const auto &write : writes) {
+        commit_ = write.commit;
+        store(0, write.first, write.count, 1 + seq_, 100);
+        Disk copy = disk_;
+        void *memory;
+        wal_refusal refusal;
+        storage *storage = open_on(copy, config_, &memory, &refusal);
+        ASSERT_NE(storage, nullptr);
+        storage_recovered recovered;
+        ASSERT_TRUE(wal_recover(storage, 0, &recovered));
+        EXPECT_EQ(recovered.commit, write.expected) << write.first << " " << write.commit;
+        ASSERT_TRUE(wal_recover(storage, 1, &recovered));
+        EXPECT_EQ(recovered.commit, 0u);
+        wal_close(storage);
+        free(memory);
+    }
+}
+
+/* Behind a gap an entry may be an older one than what was committed in its place. */
+TEST_F(WalRecovery, BehindAGapNothingIsKnownToBeCommitted)
+{
+    open();
+    for (uint64_t i = 1; i <= 6; i++) {
+        commit_ = i - 1;
+        store(0, i, 1, 1, 900);
+    }
+    disk_.bytes[disk_.written[3].offset + 512 + 9] ^= 1;
+    Found found;
+    ASSERT_EQ(start_on(disk_, &found), WAL_OPENED);
+    EXPECT_TRUE(found.damaged[0]);
+    for (int start = 0; start < 2; start++) { /* it stays so while it is damaged */
+        storage_recovered recovered;
+        void *memory;
+        wal_refusal refusal;
+        storage *storage = open_on(disk_, config_, &memory, &refusal);
+        ASSERT_TRUE(wal_recover(storage, 0, &recovered));
+        EXPECT_EQ(recovered.last, 3u);
+        EXPECT_EQ(recovered.commit, 2u);
+        wal_close(storage);
+        free(memory);
+    }
+}
+
 TEST_F(WalRecovery, WritesOfSeveralStartsFollowEachOther)
 {
     for (uint64_t start = 0; start < 6; start++) {

@@ -276,6 +276,7 @@ class WalFixture : public ::testing::Test
         write.first = count != 0 ? first : 0;
         write.last = count != 0 ? first + count - 1 : 0;
         write.group = group;
+        write.commit = commit_;
         history_.push_back(model_);
         pending_ = write;
         return again();
@@ -375,6 +376,7 @@ class WalFixture : public ::testing::Test
     Model model_;
     std::vector<Model> history_; /* after write number i of this start */
     uint64_t seq_ = 0, stored_ = 0, now_ns_ = 1000;
+    uint64_t commit_ = 0; /* said with what is put */
     storage_write pending_ = {};
 };
 

@@ -381,6 +381,13 @@ TEST_F(Wal, RefusesSizesThatAreNotAcceptable)
     EXPECT_TRUE(refuses([](wal_config &c) { c.group_count = 65; }));
 }
 
+TEST_F(Wal, ALogThatWasMadeIsNotMadeAgain)
+{
+    config_.made = true;
+    EXPECT_EQ(refused(config_), WAL_REFUSED_LOST);
+    EXPECT_EQ(refused(config_), WAL_REFUSED_LOST) << "the refusal has written nothing";
+}
+
 TEST_F(Wal, RefusesForeignLogs)
 {
     open();
@@ -397,6 +404,8 @@ TEST_F(Wal, RefusesForeignLogs)
     EXPECT_EQ(changed([](wal_config &c) { c.segment_bytes += 4096; }), WAL_REFUSED_SHAPE);
     EXPECT_EQ(changed([](wal_config &c) { c.group_count = 1; }), WAL_REFUSED_GROUPS);
     EXPECT_EQ(changed([](wal_config &c) { c.nonce++; }), WAL_OPENED) << "the log has its own";
+    EXPECT_EQ(changed([](wal_config &c) { c.nonce++, c.nonce_known = true; }), WAL_REFUSED_LIFE);
+    EXPECT_EQ(changed([](wal_config &c) { c.nonce_known = c.made = true; }), WAL_OPENED);
     for (int refusal = 0; refusal < WAL_REFUSAL_COUNT; refusal++)
         EXPECT_GT(strlen(wal_refusal_sentence(static_cast<wal_refusal>(refusal))), 10u);
 }

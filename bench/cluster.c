@@ -179,6 +179,10 @@ static void keep_paths(struct cluster *cluster, const struct node_config *config
         if (node_log_path(config, lane, path, CLUSTER_PATH_MAX) && access(path, F_OK) != 0)
             cluster->log_count++;
     }
+    char *path = cluster->log_path[cluster->log_count];
+    if (config->data != NULL && node_identity_path(config, path, CLUSTER_PATH_MAX) &&
+        access(path, F_OK) != 0)
+        cluster->log_count++;
 }
 
 static bool add_nodes(struct cluster *cluster, const struct load_options *options, bool with_edges,

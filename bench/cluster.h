@@ -38,7 +38,7 @@ struct cluster {
     bool alive[OPTIONS_REPLICAS_MAX];
     uint64_t dead_cycles[ROOM_COUNT]; /* of killed nodes, up to their end */
     uint32_t log_count;
-    char log_path[OPTIONS_REPLICAS_MAX * WIRE_LANES_MAX][CLUSTER_PATH_MAX];
+    char log_path[OPTIONS_REPLICAS_MAX * (WIRE_LANES_MAX + 1)][CLUSTER_PATH_MAX];
 };
 
 /* with_edges: each node listens for RESP on loopback. signers: only they may ask; NULL:

@@ -41,12 +41,12 @@ static json_t *group_json(const struct lane_group_status *group)
 {
     json_t *leader = group->leader == RAFT_NOBODY ? json_null() : json_integer(group->leader);
     json_t *json = json_pack(
-        "{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "group", group->group,
-        "role", node_role_name(group->role), "leader", leader, "term", whole(group->term), "commit",
-        whole(group->commit), "applied", whole(group->applied), "last_index",
-        whole(group->last_index), "keys", whole(group->keys), "sessions", (int)group->sessions,
-        "votes_granted", whole(group->votes_granted), "log_first", whole(group->log_first),
-        "digest", node_hex(group->digest));
+        "{s:i, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "group", group->group,
+        "damaged", (int)group->damaged, "role", node_role_name(group->role), "leader", leader,
+        "term", whole(group->term), "commit", whole(group->commit), "applied",
+        whole(group->applied), "last_index", whole(group->last_index), "keys", whole(group->keys),
+        "sessions", (int)group->sessions, "votes_granted", whole(group->votes_granted), "log_first",
+        whole(group->log_first), "digest", node_hex(group->digest));
     json_t *copies = group->role == RAFT_LEADER ? whole(group->full_copies) : json_null();
     json_t *members =
         json_pack("{s:b, s:o, s:o, s:o}", "joint", (int)group->joint, "full_copies", copies,
@@ -149,6 +149,7 @@ static json_t *status_json(struct node *node)
     (void)json_object_set_new(status, "address", json_string(address));
     (void)json_object_set_new(status, "first", node_first_json(node));
     node_verify_report(node, status);
+    node_storage_report(node, status);
     return status;
 }
 
@@ -231,6 +232,8 @@ static bool bootstrap(struct node *node, const char *argument, char *text, uint3
         why =
             "members of this cluster vote under another configuration: this node has lost its log; "
             "`quorate member replace` takes it in under an id of its own";
+    if (why == NULL && !node_remember(node, &view))
+        why = "the folder in [storage] data can not be written";
     if (why == NULL) {
         node->shown_view = view;
         node->view_asked = true;

@@ -127,8 +127,21 @@ static bool set_lease(struct node_file *file, const char *text)
 
 static bool set_durability(struct node_file *file, const char *text)
 {
-    (void)file;
-    return strcmp(text, "volatile") == 0; /* the only one in this version, and it has to be said */
+    static const char *const words[] = {"volatile", "fsync", NULL};
+    int which = 0;
+    bool good = choice(text, words, &which);
+    file->durable = which == 1;
+    return good;
+}
+
+static bool set_data(struct node_file *file, const char *text)
+{
+    return text[0] != '\0' && copy_text(text, file->data, sizeof file->data);
+}
+
+static bool set_log_file(struct node_file *file, const char *text)
+{
+    return config_size_bytes(text, &file->node.log_file_bytes);
 }
 
 static bool set_log(struct node_file *file, const char *text)
@@ -253,7 +266,9 @@ static const struct key keys[] = {
     {"raft", "election_timeout", set_election, "a duration with its unit, such as 100ms"},
     {"raft", "election_timeout_max", set_election_max, "a duration with its unit, such as 200ms"},
     {"raft", "lease_reads", set_lease, "yes or no"},
-    {"storage", "durability", set_durability, "volatile, the only durability of this version"},
+    {"storage", "durability", set_durability, "volatile or fsync"},
+    {"storage", "data", set_data, "a folder"},
+    {"storage", "log_file", set_log_file, "a size with its unit, such as 1GiB"},
     {"storage", "log", set_log, "a size with its unit, such as 64MiB"},
     {"state", "keys", set_keys, "a number, without a unit"},
     {"state", "bytes", set_bytes, "a size with its unit, such as 512MiB"},
@@ -374,6 +389,10 @@ static const char *inconsistent(const struct node_file *file, char fault[HOST_ER
     const struct node_config *node = &file->node;
     if (!node_config_check(node, fault))
         return fault;
+    if (file->durable && file->data[0] == '\0')
+        return "[storage] durability = fsync wants data, a folder";
+    if (!file->durable && file->data[0] != '\0')
+        return "[storage] data is named, but durability is volatile: nothing would be kept there";
     for (uint32_t i = 0; i < node->member_count; i++)
         if (node->member[i] == node->id)
             return node->ip == node->member_ip[i] && node->udp_port == node->member_port[i]
@@ -423,6 +442,7 @@ bool config_load(const char *path, struct node_file *file, char error[HOST_ERROR
     file->host.port_name = file->node.port_name;
     file->host.nic = file->nic[0] != '\0' ? file->nic : NULL;
     file->host.eal_arguments = file->eal[0] != '\0' ? file->eal : NULL;
+    file->node.data = file->durable ? file->data : NULL;
     file->node.capture_path = file->capture[0] != '\0' ? file->capture : NULL;
     return true;
 }

@@ -13,6 +13,7 @@
  *   [raft]     heartbeat = 20ms  election_timeout = 100ms  election_timeout_max = 200ms
  *              lease_reads = yes
  *   [storage]  durability = volatile    log = 64MiB
+ *              or durability = fsync    data = /var/lib/quorate    log_file = 1GiB
  *   [state]    keys = 1048576    bytes = 512MiB       session_ttl = 60s
  *   [clients]  sign = no         keys = FILE          tables = 128     table_memory = 64MiB
  *   [resp]     listen = 127.0.0.1:6379  (or: off)
@@ -42,6 +43,8 @@ struct node_file {
     struct node_config node;
     char eal[256];
     char capture[256];
+    char data[256];
+    bool durable;
     char nic[32];
     struct config_said host_said[CONFIG_HOST_KEYS_MAX]; /* [host], for those of other files */
     uint32_t host_said_count;

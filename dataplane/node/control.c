@@ -42,7 +42,7 @@ void node_address_of(const struct node *node, struct view_member *member)
         member->known = true;
         member->ip = config->ip;
         member->lane_count = config->lane_count;
-        member->hello_epoch = 1;
+        member->hello_epoch = node->boots + 1; /* newer than any of an earlier start */
         for (uint32_t lane = 0; lane < config->lane_count; lane++)
             member->port[lane] = (uint16_t)(config->udp_port + lane);
     }
@@ -79,6 +79,35 @@ void node_publish(struct node *node)
     if (!node->view_asked)
         node->shown_view = node->view;
     (void)pthread_mutex_unlock(&node->view_lock);
+}
+
+/* Who joined later is not in the first configuration. */
+static bool began_with(const struct identity *identity, uint16_t id)
+{
+    for (uint32_t i = 0; i < identity->member_count; i++)
+        if (identity->member[i] == id)
+            return true;
+    return false;
+}
+
+bool node_return(struct node *node, char *error)
+{
+    const struct identity *identity = &node->identity;
+    if (identity->cluster == 0)
+        return true;
+    struct view view;
+    bool self = node_bind(node, identity->cluster, identity->member, identity->member_incarnation,
+                          identity->member_count, &view);
+    if (!self && began_with(identity, node->config.id)) {
+        (void)snprintf(error, HOST_ERROR_MAX, "the .id file's members do not name this node");
+        return false;
+    }
+    if (!self)
+        node_joined_view(node, &view);
+    node->view = node->shown_view = view;
+    node->cluster_shown = identity->cluster;
+    node_publish(node);
+    return true;
 }
 
 uint64_t node_now_ns(void)
@@ -155,13 +184,13 @@ bool host_bootstrap(struct host *host, struct node *const *nodes, uint32_t count
         know_each_other(nodes[i], nodes, count);
         bool self = node_bind(nodes[i], cluster, ids, incarnations, count, &view);
         ENSURE(self); /* ids and incarnations are the nodes' own */
-        nodes[i]->view = nodes[i]->shown_view = view;
-        nodes[i]->cluster_shown = cluster;
-        if (!node_storage_bind(nodes[i], cluster)) {
-            (void)snprintf(error, HOST_ERROR_MAX, "node %u can not write its log",
+        if (!node_remember(nodes[i], &view)) {
+            (void)snprintf(error, HOST_ERROR_MAX, "node %u can not write to [storage] data",
                            (unsigned)ids[i]);
             return false;
         }
+        nodes[i]->view = nodes[i]->shown_view = view;
+        nodes[i]->cluster_shown = cluster;
         node_publish(nodes[i]);
     }
     return true;

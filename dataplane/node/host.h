@@ -77,7 +77,8 @@ struct node_config {
     uint64_t election_timeout_ns;
     uint64_t election_timeout_max_ns;
     uint64_t log_bytes;
-    const char *data; /* folder of its write-ahead logs; NULL: durability volatile */
+    const char *data;        /* folder of its logs; NULL: durability volatile */
+    uint64_t log_file_bytes; /* of a lane's write-ahead log */
     struct state_config state;
     bool lease_reads;
     struct node_clients clients;
@@ -122,6 +123,9 @@ void host_control(struct host *, uint64_t slice_ns);
 /* Before host_stop: the leaders among its nodes let others lead. Returns how many of the *asked
  * groups are still led from here: nobody could take over within an election time-out. */
 uint32_t host_hand_over(struct host *, uint32_t *asked);
+/* Then: waits until all that was handed to the disks is durable, an election time-out at most.
+ * False: it is not. */
+bool host_settle(struct host *);
 void host_stop(struct host *);
 
 /* CPU nanoseconds burnt so far by every thread of the servers: polling cores, control, edges,
@@ -135,6 +139,12 @@ void node_port_line(const struct node *, char *line);
 uint16_t node_resp_port(const struct node *); /* 0: no edge */
 /* Where a lane's write-ahead log lies. False: the name is too long. */
 bool node_log_path(const struct node_config *config, uint32_t lane, char *path, size_t bytes);
+/* Where the file lies that says who it is. */
+bool node_identity_path(const struct node_config *config, char *path, size_t bytes);
+/* "volatile" or "fsync" */
+const char *node_durability(const struct node *);
+/* Of the cluster that it was in before this start; 0: it is new. */
+uint64_t node_returned_to(const struct node *);
 uint16_t node_id(const struct node *);
 uint64_t node_incarnation(const struct node *);
 bool node_alive(const struct node *);

@@ -5,6 +5,7 @@
 #include "dataplane/edge/edge.h"
 #include "dataplane/log/wal_file.h"
 #include "dataplane/node/host.h"
+#include "dataplane/node/identity.h"
 #include "dataplane/port/eal.h"
 #include "numa/base/assert.h"
 #include "numa/base/bits.h"
@@ -65,6 +66,9 @@ struct node {
     struct node_config config;
     struct host *host;
     uint64_t incarnation;
+    struct identity_file identity_file; /* fd -1: volatile */
+    struct identity identity;
+    uint64_t boots;   /* of its logs; 0: they were made now, or there are none */
     uint32_t replica; /* in the placement */
     bool alive;
     struct port *port;
@@ -142,8 +146,19 @@ size_t node_storage_footprint(const struct node *, uint32_t lane);
 struct storage *node_storage_open(struct node *, uint32_t lane, void *memory, char *error);
 void node_storage_close(struct node *, uint32_t lane);
 uint64_t node_storage_cpu_ns(const struct node *); /* of the threads that write its logs */
-/* The cluster's id into its logs. False: they can not be written. */
-bool node_storage_bind(struct node *, uint64_t cluster);
+/* Who it is, from its folder: node->incarnation, and what it is to be bound to again. */
+bool node_identity_open(struct node *, char *error);
+/* Its logs have been made: without them it does not come back. */
+bool node_identity_made(struct node *, char *error);
+/* The lane takes back what its log has. */
+bool node_recover(struct node *, uint32_t lane, char *error);
+/* The cluster, its first members, and where those are that a node which joins was told of: for the
+ * next start. False: the folder can not be written. */
+bool node_remember(struct node *, const struct view *view);
+/* Per lane: calls, room, and how long writes took. */
+void node_storage_report(const struct node *, json_t *status);
+/* control.c: the same member again, if it was one. */
+bool node_return(struct node *, char *error);
 
 /* follow.c: the view follows the logs, and hellos. Control thread; true: publish. */
 bool node_hear(struct node *, uint16_t from, uint64_t incarnation, const struct wire_hello *hello,
@@ -156,6 +171,8 @@ json_t *node_first_json(struct node *);
 json_t *node_group_json(struct node *, const char *argument); /* NULL: no such group */
 json_t *node_member_json(const struct raft_member_status *member);
 bool node_join(struct node *, const char *argument, char *text, uint32_t capacity);
+/* The view of a node that comes back and had joined, where the identity's places are guides. */
+void node_joined_view(const struct node *, struct view *view);
 bool node_change(struct node *, const char *argument, char *text, uint32_t capacity);
 /* admin.c */
 json_t *node_hex(uint64_t value);

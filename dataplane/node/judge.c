@@ -10,9 +10,12 @@
  * smallest size that fits is kept in memory (raft.h). */
 #define LOG_BYTES_MIN power_of_two_at_least(4 * (uint64_t)WIRE_BODY_BYTES_MAX)
 #define LOG_BYTES_MAX ((uint64_t)RAFT_ENTRIES_MAX * NODE_ENTRY_BYTES)
-#define KEYS_MIN      1024u
-#define KEYS_MAX      (1u << 30)
-#define BYTES_MAX     (UINT64_C(1) << 40) /* state.h */
+/* Eight segments, of which two are a reserve; and less than a disk is likely to have. */
+#define LOG_FILE_BYTES_MIN (UINT64_C(128) << 20)
+#define LOG_FILE_BYTES_MAX (UINT64_C(1) << 40)
+#define KEYS_MIN           1024u
+#define KEYS_MAX           (1u << 30)
+#define BYTES_MAX          (UINT64_C(1) << 40) /* state.h */
 
 __attribute__((format(printf, 2, 3))) static bool refuse(char *error, const char *format, ...)
 {
@@ -107,6 +110,11 @@ static bool check_sizes(const struct node_config *config, char *error)
         return refuse(error, "[storage] log = %s: a power of two from %s to %s",
                       size_text(config->log_bytes, is), size_text(LOG_BYTES_MIN, least),
                       size_text(LOG_BYTES_MAX, most));
+    if (!is_power_of_two(config->log_file_bytes) || config->log_file_bytes < LOG_FILE_BYTES_MIN ||
+        config->log_file_bytes > LOG_FILE_BYTES_MAX)
+        return refuse(error, "[storage] log_file = %s: a power of two from %s to %s",
+                      size_text(config->log_file_bytes, is), size_text(LOG_FILE_BYTES_MIN, least),
+                      size_text(LOG_FILE_BYTES_MAX, most));
     if (!is_power_of_two(state->keys_max) || state->keys_max < KEYS_MIN ||
         state->keys_max > KEYS_MAX)
         return refuse(error, "[state] keys = %u: a power of two from %u to %u", state->keys_max,

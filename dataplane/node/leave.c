@@ -46,3 +46,28 @@ uint32_t host_hand_over(struct host *host, uint32_t *asked)
     } while (left != 0 && node_now_ns() - start_ns < limit_ns);
     return left;
 }
+
+/* No write waits, at two looks with all cores' turns between them. */
+static bool all_stored(const struct host *host)
+{
+    bool stored = true;
+    for (uint32_t i = 0; i < host->node_count; i++)
+        for (uint32_t lane = 0; host->node[i]->alive && lane < host->node[i]->config.lane_count;
+             lane++)
+            stored &= storage_age_ns(host->node[i]->lane[lane].storage, node_now_ns()) == 0;
+    return stored;
+}
+
+bool host_settle(struct host *host)
+{
+    uint64_t limit_ns = 0, start_ns = node_now_ns();
+    bool stored;
+    for (uint32_t i = 0; i < host->node_count; i++)
+        limit_ns = max_u64(limit_ns, host->node[i]->config.election_timeout_ns);
+    do {
+        stored = all_stored(host);
+        host_control(host, HOST_CONTROL_NS);
+        stored &= all_stored(host);
+    } while (!stored && node_now_ns() - start_ns < limit_ns);
+    return stored;
+}

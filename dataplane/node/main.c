@@ -22,8 +22,8 @@ static int usage(FILE *out, int status)
         "\n"
         "Runs the nodes that the files describe in one process, until SIGTERM or SIGINT: then\n"
         "leaders hand over first.\n"
-        "A node that has just started belongs to no cluster and grants no vote: see\n"
-        "`quorate bootstrap`. The log is volatile: a node that restarts has lost it.\n"
+        "A new node belongs to no cluster and grants no vote: see `quorate bootstrap`. With\n"
+        "durability = fsync it comes back as the same member; with volatile it has lost its log.\n"
         "\n"
         "  --config FILE     configuration of one node: docs/configuration.md has every key\n"
         "  --check-config    read the files, say what is wrong with them, start nothing\n"
@@ -70,13 +70,18 @@ static int parse(int argc, char **argv, struct options *options)
 static void introduce(const struct node *node)
 {
     char line[512];
+    const struct node_config *config = node_configuration(node);
     node_port_line(node, line);
-    (void)fprintf(stderr,
-                  "quorated: node %u, incarnation %016llx, RESP port %u\n"
-                  "quorated: durability volatile: nothing survives a restart\n"
-                  "quorated: port %s\n",
+    (void)fprintf(stderr, "quorated: node %u, incarnation %016llx, RESP port %u\n",
                   (unsigned)node_id(node), (unsigned long long)node_incarnation(node),
-                  (unsigned)node_resp_port(node), line);
+                  (unsigned)node_resp_port(node));
+    (void)fprintf(stderr, "quorated: durability %s: %s%s\n", node_durability(node),
+                  config->data == NULL ? "nothing survives a restart" : "logs in ",
+                  config->data == NULL ? "" : config->data);
+    if (node_returned_to(node) != 0)
+        (void)fprintf(stderr, "quorated: back in cluster %016llx\n",
+                      (unsigned long long)node_returned_to(node));
+    (void)fprintf(stderr, "quorated: port %s\n", line);
 }
 
 static void leave(struct host *host)
@@ -84,6 +89,9 @@ static void leave(struct host *host)
     uint32_t asked, left = host_hand_over(host, &asked);
     (void)fprintf(stderr, "quorated: %u of %u groups led from here were handed over\n",
                   asked - left, asked);
+    if (!host_settle(host))
+        (void)fprintf(stderr, "quorated: a disk did not answer in time; what was acknowledged is "
+                              "durable elsewhere\n");
 }
 
 static int run(struct node_file *files, uint32_t count, const char *eal)

@@ -164,7 +164,7 @@ static uint32_t parse_identities(char *text, bool with_address, struct view_memb
 
 /* The view of a node that was not in the first configuration: those who are in it now are guests at
  * first, for the logs are still to come. */
-static void joining_view(struct node *node, const struct view_member *now, uint32_t count,
+static void joining_view(const struct node *node, const struct view_member *now, uint32_t count,
                          struct view *view)
 {
     struct view_member self = {.id = node->config.id, .incarnation = node->incarnation};
@@ -187,6 +187,21 @@ static void joining_view(struct node *node, const struct view_member *now, uint3
             member->source_port_to_us[lane] = port_source_port(node->port, lane, member->ip);
         }
     }
+}
+
+void node_joined_view(const struct node *node, struct view *view)
+{
+    const struct identity *identity = &node->identity;
+    struct view_member now[VIEW_MEMBERS_MAX];
+    for (uint32_t i = 0; i < identity->place_count; i++) {
+        const struct identity_place *place = &identity->place[i];
+        now[i] = (struct view_member){.id = place->id,
+                                      .guest = true,
+                                      .incarnation = place->incarnation,
+                                      .ip = place->ip,
+                                      .port = {place->port}};
+    }
+    joining_view(node, now, identity->place_count, view);
 }
 
 static bool used_before(const struct wire_members *first, uint16_t id, uint64_t nonce)
@@ -224,10 +239,14 @@ bool node_join(struct node *node, const char *argument, char *text, uint32_t cap
     (void)pthread_mutex_lock(&node->view_lock);
     if (why == NULL && node->cluster_shown != 0)
         why = "this node is in a cluster already";
+    struct view view;
     if (why == NULL) {
-        struct view view;
         (void)node_bind(node, cluster, ids, incarnations, first_count, &view);
         joining_view(node, now, count, &view);
+        if (!node_remember(node, &view))
+            why = "the folder in [storage] data can not be written";
+    }
+    if (why == NULL) {
         node->shown_view = view;
         node->view_asked = true;
         node->cluster_shown = cluster;

@@ -2,6 +2,7 @@
 #include "dataplane/node/internal.h"
 
 #include "dataplane/edge/keyslot.h"
+#include "dataplane/log/wal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,11 @@ static struct lane_config lane_config_of(const struct node *node, uint32_t i)
         .queue = port_queue_of(node->port, i),
         .storage = node->lane[i].storage,
     };
+    if (config->data != NULL) {
+        lane.recover = wal_recover;
+        lane.recover_entry = wal_recover_entry;
+        lane.recover_domain = node->lane[i].storage;
+    }
     if (config->resp) {
         lane.duct[0] = node->lane[i].duct;
         lane.duct_count = 1;
@@ -116,7 +122,7 @@ static bool make_lane(struct node *node, uint32_t i, char *error)
     config = lane_config_of(node, i);
     config.clients = clients;
     lane->lane = lane_init(memory + duct_bytes + storage_bytes, &config);
-    return true;
+    return node_recover(node, i, error);
 }
 
 static bool make_edge(struct node *node, char *error)
@@ -166,6 +172,7 @@ struct node *node_create(struct host *host, const struct node_config *config, ui
     node->host = host;
     node->replica = replica;
     node->incarnation = host_random();
+    node->identity_file.fd = -1;
     (void)pthread_mutex_init(&node->view_lock, NULL);
     if (node->config.ip == 0)
         node->config.ip = (10u << 24) | (77u << 16) | config->id;
@@ -174,9 +181,11 @@ struct node *node_create(struct host *host, const struct node_config *config, ui
     bool made = node->members != NULL && node->members_seen != NULL;
     if (!made)
         (void)snprintf(error, HOST_ERROR_MAX, "out of memory");
-    made = made && make_view(node, error) && open_port(node, error);
+    made =
+        made && node_identity_open(node, error) && make_view(node, error) && open_port(node, error);
     for (uint32_t i = 0; made && i < config->lane_count; i++)
         made = make_lane(node, i, error);
+    made = made && node_identity_made(node, error) && node_return(node, error);
     node->alive = true;
     if (made && (!config->resp || make_edge(node, error)))
         return node;
@@ -236,6 +245,7 @@ void node_destroy(struct node *node)
         memory_release(node->lane[i].region.memory, node->lane[i].region.bytes);
         node->lane[i] = (struct node_lane){0};
     }
+    identity_close(&node->identity_file);
     memory_release(node->edge_region.memory, node->edge_region.bytes);
     memory_release(node->region.memory, node->region.bytes);
     node->edge_region = node->region = (struct region){0};
@@ -262,6 +272,16 @@ uint16_t node_id(const struct node *node)
 uint64_t node_incarnation(const struct node *node)
 {
     return node->incarnation;
+}
+
+const char *node_durability(const struct node *node)
+{
+    return storage_durability(node->lane[0].storage);
+}
+
+uint64_t node_returned_to(const struct node *node)
+{
+    return node->boots == 0 ? 0 : node->identity.cluster;
 }
 
 bool node_alive(const struct node *node)

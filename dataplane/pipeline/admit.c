@@ -83,7 +83,7 @@ static void refuse_busy(struct lane *lane, struct group *group, const struct ask
 static void flush_batch(struct lane *lane, struct group *group, struct batch *batch)
 {
     uint32_t taken = 0;
-    if (order_log_fits(lane, group, batch->count, batch->log_bytes))
+    if (order_proposals_stored(lane) && order_log_fits(lane, group, batch->count, batch->log_bytes))
         taken = raft_propose(group->raft, batch->size, batch->count);
     uint64_t first = raft_last_index(group->raft) - taken + 1;
     if (taken != 0)
@@ -263,7 +263,7 @@ bool order_request_in_place(struct lane *lane, const struct arrival *arrival,
     if (!admit_command(lane, group, &item))
         return false;
     uint32_t size = wire_entry_size(item.body_bytes);
-    if (raft_propose(group->raft, &size, 1) == 0) {
+    if (!order_proposals_stored(lane) || raft_propose(group->raft, &size, 1) == 0) {
         refuse_busy(lane, group, &item.asker);
         return false;
     }

@@ -48,7 +48,7 @@ static void answer_entry(struct lane *lane, struct group *group, const struct wi
 }
 
 /* Who belongs to the group is nothing to its state: there, such an entry is time that passes. */
-static void execute(struct state *state, const struct wire_entry *entry, struct wire_result *result)
+void apply_entry(struct state *state, const struct wire_entry *entry, struct wire_result *result)
 {
     struct wire_entry time;
     if (UNLIKELY(entry->kind == WIRE_ENTRY_CONFIG)) {
@@ -78,7 +78,7 @@ static bool apply_span(struct lane *lane, const struct work *work, uint32_t *app
         const struct wire_entry *entry = log_entry(group->log, index);
         ENSURE(entry != NULL); /* the log keeps what is not applied */
         struct wire_result result;
-        execute(group->state, entry, &result);
+        apply_entry(group->state, entry, &result);
         if (work->leading &&
             (entry->kind == WIRE_ENTRY_COMMAND || entry->kind == WIRE_ENTRY_REGISTER))
             answer_entry(lane, group, entry, &result);

@@ -24,6 +24,7 @@
 #define VERIFY_BURST        256u   /* messages that one poll of verify takes */
 #define HELD_MAX            4096u  /* messages waiting for storage; power of two */
 #define PENDING_WRITES_MAX  4096u  /* writes handed to persist and not yet stored; power of two */
+#define PENDING_REFUSED     256u   /* a follower's, behind a storage that takes none */
 #define CLIENT_FRAMES_MAX   16u    /* frames to different clients that are open at a time */
 #define FRAME_STASH         32u
 #define READS_BYTES         (4u << 20)  /* an eighth holds the reads of one burst */
@@ -76,6 +77,14 @@ struct change_box {
     struct lane_change_answer answer;
 };
 
+/* What a restart found of a group: what its machine begins with. */
+struct kept {
+    bool any;
+    bool damaged; /* grants no vote and asks for none */
+    struct raft_restore restore;
+    struct wire_members members; /* in force before the first entry in the ring, if an entry says */
+};
+
 struct group {
     raft *raft;
     struct log *log;
@@ -84,6 +93,7 @@ struct group {
     struct origin *origins;
     struct admission *admissions;
     struct log_clock time;
+    struct kept kept;
     uint64_t wake_ns;
     uint64_t handed;     /* last index given to apply */
     uint64_t first_told; /* log_first_index as raft knows it */
@@ -224,7 +234,8 @@ struct pending_write {
 
 struct order_room {
     uint64_t next_seq;
-    bool storage_full; /* this turn: takes no entries */
+    bool storage_refuses; /* this turn: full, or failed */
+    uint64_t give_up_ns;  /* storage failed: leadership is to go then */
     struct pending_write pending[PENDING_WRITES_MAX];
     uint32_t pending_head;
     uint32_t pending_tail;
@@ -358,6 +369,9 @@ bool order_has_room(struct lane *);
 bool order_ready(struct lane *, uint32_t slot);
 
 void order_raft(struct lane *, const struct arrival *arrival);
+/* A log that may lack what it had promised elects nobody and is not elected: messages of elections
+ * do not come in, nor go out. */
+bool order_stays_out(struct lane *, const struct group *, uint8_t kind);
 bool order_append_in_place(struct lane *, uint32_t slot, struct wire_raft *message,
                            uint8_t *memory);
 void order_request(struct lane *, const struct arrival *arrival,
@@ -369,7 +383,13 @@ bool order_request_in_place(struct lane *, const struct arrival *arrival,
                             const struct wire_request *request, uint8_t *memory);
 void order_fragment(struct lane *, const struct arrival *arrival);
 void order_expire_fragments(struct lane *);
-/* log_fits, but that messages in pieces make room, and that a full storage has none. */
+/* Would the storage take them? A leader begins to refuse clients before it is full, so that what
+ * leads out of that state, the first entry of another leader's term, finds room everywhere. */
+bool order_proposals_stored(struct lane *);
+bool order_appends_stored(struct lane *);
+/* Asks that what is led here be handed over, again and again: this storage has failed. */
+void order_give_up_leading(struct lane *);
+/* log_fits, but that messages in pieces make room. */
 bool order_log_fits(struct lane *, struct group *, uint32_t count, uint64_t bytes);
 void order_reply_home(struct lane *, const struct arrival *arrival);
 void order_hello(struct lane *, const struct arrival *arrival);
@@ -416,8 +436,12 @@ void seal_lean(struct lane *, const struct parcel *parcel);
 /* Another view: its members keep their frame numbers. No frame is open. */
 void seal_follow(struct lane *);
 
+/* An entry into a group's state: of one that holds a configuration, its time. */
+void apply_entry(struct state *, const struct wire_entry *entry, struct wire_result *result);
 void status_publish(struct lane *);
 bool lane_start(struct lane *);
+/* Machine of a group, from what lane_recover has found; and its members told. */
+void recover_machine(struct group *, const struct raft_config *machine);
 
 /* Where this lane keeps a group. False: another lane's, or nobody's. */
 static inline bool group_slot(const struct lane *lane, uint16_t group, uint32_t *slot)

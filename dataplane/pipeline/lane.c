@@ -231,44 +231,6 @@ struct lane *lane_init(void *memory, const struct lane_config *config)
     return lane;
 }
 
-static void restore_entry(struct group *group, const struct wire_entry *entry)
-{
-    struct raft_entry known = {.term = entry->term, .bytes = wire_entry_size(entry->body_bytes)};
-    struct wire_members members;
-    if (LIKELY(entry->kind != WIRE_ENTRY_CONFIG)) {
-        raft_restore_entry(group->raft, &known);
-        return;
-    }
-    enum wire_refusal refusal =
-        wire_members_decode((const uint8_t *)(entry + 1), entry->body_bytes, &members);
-    ENSURE(refusal == WIRE_OK); /* it was when it was appended, and recovery has checked its sum */
-    raft_restore_members(group->raft, &known, &members);
-}
-
-/* Entries and hard state that storage kept; all of it is stored, none of it applied yet. */
-static void recover_group(struct lane *lane, struct group *group, const struct raft_config *machine)
-{
-    const struct lane_config *config = &lane->config;
-    struct storage_recovered recovered = {.vote = RAFT_NOBODY};
-    bool any = config->recover != NULL &&
-               config->recover(config->recover_domain, group->number, &recovered);
-    struct raft_restore restore = {
-        .term = recovered.term, .vote = recovered.vote, .first_index = 1};
-    group->raft = raft_init(group->raft, machine, any ? &restore : NULL);
-    if (!any)
-        return;
-    lane->frame_number_base = max_u64(lane->frame_number_base, recovered.boots << 40);
-    const struct wire_entry *entry;
-    for (uint64_t i = 1; (entry = config->recover_entry(config->recover_domain, group->number, i));
-         i++) {
-        uint32_t size = wire_entry_size(entry->body_bytes);
-        bool fits = log_append_run(group->log, i, (const uint8_t *)entry, 1, size);
-        ENSURE(fits); /* recovery replays into a log of the size it came from */
-        restore_entry(group, entry);
-        group->time.last_ms = entry->time_ms;
-    }
-}
-
 static void begin_with(struct raft_config *machine, const struct wire_members *first)
 {
     machine->member_count = first->count;
@@ -291,8 +253,7 @@ bool lane_start(struct lane *lane)
         struct raft_config machine = raft_config_of(&lane->config, group->number);
         machine.now_ns = lane->look[ROOM_ORDER]->clock.now_ns;
         begin_with(&machine, &view->first);
-        recover_group(lane, group, &machine);
-        order_tell_members(group, lane->config.self);
+        recover_machine(group, &machine);
         group->wake_ns = lane->look[ROOM_ORDER]->clock.now_ns;
         group->time.last_seen_ns = lane->look[ROOM_ORDER]->clock.now_ns;
     }

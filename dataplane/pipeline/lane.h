@@ -96,7 +96,8 @@ struct lane_config {
     struct duct *duct[LANE_DUCTS_MAX];
     uint32_t duct_count;
     void *clock; /* clock_read's domain */
-    /* What survived a restart: NULL with volatile storage. recover_entry: NULL behind the last. */
+    /* What survived a restart, for lane_recover; NULL with volatile storage. recover_entry: NULL
+     * behind the last. */
     bool (*recover)(void *domain, uint16_t group, struct storage_recovered *recovered);
     const struct wire_entry *(*recover_entry)(void *domain, uint16_t group, uint64_t index);
     void *recover_domain;
@@ -107,6 +108,10 @@ struct lane_config {
  * populated; the rest are tables whose pages come with their keys. */
 size_t lane_footprint(const struct lane_config *config, size_t *steady_bytes);
 struct lane *lane_init(void *memory, const struct lane_config *config);
+/* Reads back what storage kept: entries that are known to be committed are applied, the others wait
+ * in the log. After lane_init and before the first poll; what was recovered is not looked at again.
+ * NULL: done; else a sentence that says why not, and the lane can not be used. */
+const char *lane_recover(struct lane *);
 void lane_fini(struct lane *);
 
 /* One turn of all rooms. Returns how much work was found; 0: idle turn. The caller reports
@@ -181,6 +186,7 @@ struct lane_group_status {
     uint32_t sessions;
     uint64_t log_first;
     uint64_t votes_granted;
+    bool damaged;    /* its log may lack what it had promised: it has no part in elections */
     uint64_t digest; /* of the state at `applied` */
     uint64_t time_ms;
     bool joint;             /* a change of members is under way                       */

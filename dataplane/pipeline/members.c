@@ -22,7 +22,8 @@ bool order_bring(struct lane *lane, const uint8_t *body, uint32_t bytes, struct 
 
 static bool log_has_room(struct lane *lane, struct group *group)
 {
-    return order_log_fits(lane, group, 1, wire_entry_size(WIRE_MEMBERS_BYTES_MAX));
+    return !lane->order.storage_refuses &&
+           order_log_fits(lane, group, 1, wire_entry_size(WIRE_MEMBERS_BYTES_MAX));
 }
 
 /* The machine has appended it already, as its last entry. */
@@ -78,7 +79,7 @@ static void change(struct lane *lane, struct group *group, struct change_box *bo
         return;
     }
     if (!log_has_room(lane, group)) {
-        count_event(lane, LANE_LOG_FULL);
+        count_event(lane, lane->order.storage_refuses ? LANE_STORAGE_FULL : LANE_LOG_FULL);
         return;
     }
     answer->event = raft_change(group->raft, box->change, box->count, &members);

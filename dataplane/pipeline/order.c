@@ -76,6 +76,8 @@ static bool step_append(struct lane *lane, uint32_t slot, struct raft_input *inp
                         const uint8_t *entries)
 {
     struct group *group = &lane->group[slot];
+    if (input->message.entry_count != 0 && !order_appends_stored(lane))
+        return false;
     if (!order_log_fits(lane, group, input->message.entry_count, input->message.entry_bytes)) {
         count_event(lane, LANE_LOG_FULL);
         return false;
@@ -102,6 +104,8 @@ void order_raft(struct lane *lane, const struct arrival *arrival)
     }
     input.message.from = arrival->from;
     input.message.to = lane->config.self;
+    if (UNLIKELY(order_stays_out(lane, &lane->group[arrival->slot], input.message.kind)))
+        return;
     list_entries(lane, &input.message, entries);
     (void)step_append(lane, arrival->slot, &input, entries);
 }
@@ -272,7 +276,10 @@ uint32_t lane_order_poll(struct lane *lane)
 {
     if (!lane->started && lane->look[ROOM_ORDER]->view->cluster != 0)
         (void)lane_start(lane);
-    lane->order.storage_full = storage_full(lane->config.storage);
+    lane->order.storage_refuses =
+        storage_full(lane->config.storage) || storage_failed(lane->config.storage);
+    if (UNLIKELY(lane->order.storage_refuses) && lane->started)
+        order_give_up_leading(lane);
     uint32_t work = lane->started ? take_stored(lane) + take_timers(lane) + order_wishes(lane) : 0;
     work += take_arrivals(lane);
     if (lane->order.touched_count != 0)

@@ -21,8 +21,6 @@ void order_expire_fragments(struct lane *lane)
  * up. */
 bool order_log_fits(struct lane *lane, struct group *group, uint32_t count, uint64_t bytes)
 {
-    if (lane->order.storage_full)
-        return false;
     while (!log_fits(group->log, count, bytes)) {
         const bool indexes = log_fits(group->log, count, 0);
         uint8_t *slot = indexes ? log_slot_in_the_way(group->log) : NULL;
@@ -78,7 +76,9 @@ static struct wire_assembly *find_or_open(struct lane *lane, const struct arriva
     struct wire_abandoned abandoned;
     while (wire_assembly_make_room(table, sender, now_ns, &abandoned))
         give_back(lane, &abandoned, LANE_REASSEMBLY_FULL);
-    uint8_t *memory = wire_assembly_has_room(table, sender)
+    bool stored =
+        fragment->kind == WIRE_REQUEST ? order_proposals_stored(lane) : order_appends_stored(lane);
+    uint8_t *memory = stored && wire_assembly_has_room(table, sender)
                           ? log_reserve(lane->group[arrival->slot].log, fragment->total)
                           : NULL;
     if (memory == NULL) {

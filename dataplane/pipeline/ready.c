@@ -24,6 +24,7 @@ static void hand_write(struct lane *lane, struct group *group, uint32_t slot,
         .term = ready->term,
         .first = ready->persist_first,
         .last = ready->persist_last,
+        .commit = raft_commit(group->raft),
         .group = group->number,
         .vote = ready->vote,
         .hard_state_changed = ready->hard_state_changed,
@@ -33,9 +34,20 @@ static void hand_write(struct lane *lane, struct group *group, uint32_t slot,
     order->next_seq++;
 }
 
+bool order_stays_out(struct lane *lane, const struct group *group, uint8_t kind)
+{
+    bool election = kind == WIRE_VOTE || kind == WIRE_PREVOTE || kind == WIRE_TIMEOUT_NOW;
+    if (LIKELY(!group->kept.damaged) || !election)
+        return false;
+    count_event(lane, LANE_DAMAGED);
+    return true;
+}
+
 static void hand_send(struct lane *lane, struct group *group, uint32_t slot,
                       const struct raft_send *send)
 {
+    if (UNLIKELY(order_stays_out(lane, group, send->message.kind)))
+        return;
     struct parcel *parcel = doorway_reserve(lane->parcels, sizeof *parcel);
     ENSURE(parcel != NULL);
     parcel->kind = PARCEL_RAFT;

@@ -7,6 +7,8 @@
 # namespace, in which COMMAND runs. Without COMMAND the cluster stays up until interrupted. Everything is taken down
 # on any exit; nothing outside these namespaces is touched.
 #
+# Nodes run in a directory of their own, QUORATE_CLUSTER below: FILE may say "data = .".
+#
 # COMMAND gets QUORATE_ENDPOINTS (address:port,...), the programs in its PATH, and QUORATE_CLUSTER: a directory with
 # node N's configuration N.ini, its log N.log, its process id N.pid, and the script `start N`, which starts a node that
 # was killed. Leaves with COMMAND's exit status; 69: the cluster did not come up, 77: not root.
@@ -176,6 +178,7 @@ done
 cat >"$dir/start" <<START
 #!/usr/bin/env bash
 set -euo pipefail
+cd "$dir"
 ip netns exec "$tag-\$1" quorated --config "$dir/\$1.ini" >>"$dir/\$1.log" 2>&1 </dev/null &
 echo \$! >"$dir/\$1.pid"
 START

@@ -100,11 +100,46 @@ lives() { # NODE
     kill -0 "$(<"$QUORATE_CLUSTER/$1.pid")" && equal PONG "$(redis "$1" PING)"
 }
 
-kill_node() {
-    local pid
-    pid=$(<"$QUORATE_CLUSTER/$1.pid")
-    kill -9 "$pid"
-    say "node $1 was killed"
+kill_node() { # NODE...: all at once
+    local node pids=()
+    for node in "$@"; do
+        pids+=("$(<"$QUORATE_CLUSTER/$node.pid")")
+    done
+    kill -9 "${pids[@]}"
+    say "killed: node $*"
+}
+
+gone() { # NODE: its process has ended
+    ! kill -0 "$(<"$QUORATE_CLUSTER/$1.pid")" 2>/dev/null
+}
+
+start_again() { # NODE...: each is the member that it was, with nobody's help
+    local node
+    for node in "$@"; do
+        await 10 "node $node has ended" gone "$node"
+        start_node "$node"
+    done
+    for node in "$@"; do
+        await 20 "node $node answers again" answers "$node"
+        check "it is the same member" equal "${incarnation[$node]} ${cluster}" \
+            "$(known "$node" '"\(.incarnation) \(.cluster)"')"
+    done
+}
+
+# Who the nodes are before anything happens to them, for start_again.
+declare -A incarnation
+remember_nodes() {
+    local node
+    cluster=$(known "${NODES[0]}" .cluster)
+    for node in "${NODES[@]}"; do
+        incarnation[$node]=$(known "$node" .incarnation)
+    done
+}
+
+caught_up() { # NODE LEADER: has applied what the leader had applied a moment ago
+    local index
+    index=$(known "$2" '.groups[0].applied')
+    [[ -n $index && $(known "$1" '.groups[0].applied') -ge $index ]]
 }
 
 start_node() {

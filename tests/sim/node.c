@@ -233,6 +233,7 @@ void node_boot(struct node *node)
     struct lane_config config = config_of(node);
     take_memory(node, lane_footprint(&config, NULL));
     node->lane = lane_init(node->memory, &config);
+    ENSURE(lane_recover(node->lane) == NULL);
     node->state = NODE_UP;
     node->poll_at_ns = world->now_ns;
     shuffle_rooms(node);

@@ -454,6 +454,7 @@ TEST_F(Members, ARestartedNodeKnowsThemFromItsLog)
         config.recover_domain = &kept;
     };
     start(3);
+    ASSERT_EQ(lane_recover(lane), nullptr);
     poll();
     ASSERT_TRUE(news());
     EXPECT_EQ(known.index, 2u);

@@ -90,8 +90,8 @@ static void leave(struct host *host)
     (void)fprintf(stderr, "quorated: %u of %u groups led from here were handed over\n",
                   asked - left, asked);
     if (!host_settle(host))
-        (void)fprintf(stderr, "quorated: a disk did not answer in time; what was acknowledged is "
-                              "durable elsewhere\n");
+        (void)fprintf(stderr,
+                      "quorated: a disk took too long over writes that nobody was told of\n");
 }
 
 static int run(struct node_file *files, uint32_t count, const char *eal)

@@ -101,6 +101,12 @@ struct lane_config {
     bool (*recover)(void *domain, uint16_t group, struct storage_recovered *recovered);
     const struct wire_entry *(*recover_entry)(void *domain, uint16_t group, uint64_t index);
     void *recover_domain;
+    /* The newest whole snapshot of the group, loaded into state_footprint bytes of `memory`; false:
+     * there is none. NULL: there never is. */
+    bool (*recover_state)(void *domain, uint16_t group, void *memory,
+                          const struct state_config *config, struct raft_snapshot *snapshot,
+                          struct state **state);
+    void *recover_state_domain;
     struct lane_clients clients;
 };
 

@@ -63,6 +63,10 @@ uint32_t log_copy(const struct log *, uint64_t index, uint32_t count, uint64_t l
 /* Entries <= index may be forgotten when room is needed (applied here, and nobody reads them). */
 void log_release(struct log *, uint64_t index);
 
+/* A snapshot up to `index` has taken the place of all entries: what comes next is index + 1. Slots
+ * stay. The index is not below what is released. */
+void log_restart(struct log *, uint64_t index);
+
 uint64_t log_first_index(const struct log *); /* oldest in memory; last + 1 when empty */
 uint64_t log_last_index(const struct log *);
 uint64_t log_bytes_used(const struct log *);

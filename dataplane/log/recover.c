@@ -48,6 +48,13 @@ static bool take_entries(struct wal_recovery *mine, uint32_t slot,
     return true;
 }
 
+static const struct wire_entry *entry_at(const struct recovered_group *group, uint64_t index)
+{
+    return group->origin != 0 && index >= group->origin && index - group->origin < group->count
+               ? group->entry[index - group->origin]
+               : NULL;
+}
+
 /* Behind something missing an entry may be an older one than what was committed in its place. */
 static void note_commit(struct wal_recovery *mine, uint32_t slot,
                         const struct format_record *record)
@@ -59,6 +66,19 @@ static void note_commit(struct wal_recovery *mine, uint32_t slot,
     group->commit = max_u64(group->commit, end - record->behind);
     if (!mine->missing)
         group->sound = group->commit;
+}
+
+/* Where a snapshot of another history took the log's place, what lies behind it is none of its. */
+static void forget_replaced(struct wal_recovery *mine, uint32_t slot)
+{
+    struct recovered_group *group = &mine->group[slot];
+    const struct wal_group *state = &mine->wal->group[slot];
+    const struct wire_entry *entry = entry_at(group, state->released);
+    if (entry == NULL || entry->term == state->released_term)
+        return;
+    group->count = state->released - group->origin;
+    group->commit = min_u64(group->commit, state->released);
+    group->sound = min_u64(group->sound, state->released);
 }
 
 static bool take_record(struct wal_recovery *mine, uint64_t segment,
@@ -75,6 +95,7 @@ static bool take_record(struct wal_recovery *mine, uint64_t segment,
     if (record->released > group->released) {
         group->released = record->released;
         group->released_term = record->released_term;
+        forget_replaced(mine, slot);
     }
     if (record->count == 0)
         return true;
@@ -347,13 +368,6 @@ void recover_free(struct wal *wal)
     free(mine->start);
     free(mine);
     wal->recovery = NULL;
-}
-
-static const struct wire_entry *entry_at(const struct recovered_group *group, uint64_t index)
-{
-    return group->origin != 0 && index >= group->origin && index - group->origin < group->count
-               ? group->entry[index - group->origin]
-               : NULL;
 }
 
 bool recover_group(const struct wal *wal, uint32_t slot, struct storage_recovered *recovered)

@@ -142,3 +142,14 @@ void log_release(struct log *log, uint64_t index)
     log->released = max_u64(log->released, min_u64(index, log->last));
     skip_released_floors(log);
 }
+
+void log_restart(struct log *log, uint64_t index)
+{
+    ENSURE(index >= log->released);
+    __atomic_store_n(&log->last, log->first - 1, __ATOMIC_RELEASE);
+    (void)__atomic_add_fetch(&log->truncations, 1, __ATOMIC_ACQ_REL);
+    log->floor_front = log->floor_released = log->floor_back;
+    log->released = index;
+    forget_below(log, index + 1, log->head);
+    __atomic_store_n(&log->last, index, __ATOMIC_RELEASE);
+}

@@ -29,6 +29,7 @@ struct storage_write {
     uint16_t group;
     uint16_t vote;
     bool hard_state_changed;
+    bool release; /* the lane's own, on its way to storage_release: last and term, nothing else */
 };
 
 /* Takes writes in order and returns how many it took. */

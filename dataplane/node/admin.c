@@ -42,7 +42,7 @@ static json_t *group_json(const struct lane_group_status *group)
     json_t *leader = group->leader == RAFT_NOBODY ? json_null() : json_integer(group->leader);
     json_t *json = json_pack(
         "{s:i, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "group", group->group,
-        "damaged", (int)group->damaged, "role", node_role_name(group->role), "leader", leader,
+        "doubtful", (int)group->doubtful, "role", node_role_name(group->role), "leader", leader,
         "term", whole(group->term), "commit", whole(group->commit), "applied",
         whole(group->applied), "last_index", whole(group->last_index), "keys", whole(group->keys),
         "sessions", (int)group->sessions, "votes_granted", whole(group->votes_granted), "log_first",

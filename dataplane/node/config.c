@@ -144,6 +144,16 @@ static bool set_log_file(struct node_file *file, const char *text)
     return config_size_bytes(text, &file->node.log_file_bytes);
 }
 
+static bool set_write_age(struct node_file *file, const char *text)
+{
+    return config_duration_ns(text, &file->node.write_age_max_ns);
+}
+
+static bool set_strict(struct node_file *file, const char *text)
+{
+    return set_bool(text, &file->node.strict_restart);
+}
+
 static bool set_log(struct node_file *file, const char *text)
 {
     return config_size_bytes(text, &file->node.log_bytes);
@@ -269,6 +279,8 @@ static const struct key keys[] = {
     {"storage", "durability", set_durability, "volatile or fsync"},
     {"storage", "data", set_data, "a folder"},
     {"storage", "log_file", set_log_file, "a size with its unit, such as 1GiB"},
+    {"storage", "write_age_max", set_write_age, "a duration with its unit, such as 1s"},
+    {"storage", "strict_restart", set_strict, "yes or no"},
     {"storage", "log", set_log, "a size with its unit, such as 64MiB"},
     {"state", "keys", set_keys, "a number, without a unit"},
     {"state", "bytes", set_bytes, "a size with its unit, such as 512MiB"},

@@ -143,6 +143,8 @@ void node_control(struct node *node)
             changed |= node_hear(node, from, incarnation, &hello, now_ns);
     changed |= node_follow(node, now_ns);
     node_promote(node, now_ns);
+    if (node->mending)
+        node_mend(node);
     for (uint32_t i = 0; i < node->config.lane_count; i++)
         (void)lane_build_table(node->lane[i].lane);
     if (changed)

@@ -23,6 +23,7 @@ void node_config_defaults(struct node_config *config)
         .heartbeat_ns = 20000000,
         .election_timeout_ns = 100000000,
         .election_timeout_max_ns = 200000000,
+        .write_age_max_ns = 1000000000,
         .log_bytes = 64u << 20,
         .log_file_bytes = 1u << 30,
         .state = {.keys_max = 1u << 20, .bytes_max = 512u << 20, .session_ttl_ms = 60000},

@@ -188,14 +188,16 @@ static uint32_t others_in(const struct node *node, struct storage *storage, uint
 }
 
 /* Nobody else could mend it. */
-static bool check_damage(const struct node *node, uint32_t lane, char *error)
+static bool check_damage(struct node *node, uint32_t lane, char *error)
 {
     const struct node_config *config = &node->config;
     struct storage *storage = node->lane[lane].storage;
     for (uint32_t group = lane; group < config->group_count; group += config->lane_count) {
         struct storage_recovered found;
-        if (node->identity.cluster != 0 && wal_recover(storage, (uint16_t)group, &found) &&
-            found.damaged && others_in(node, storage, (uint16_t)group, &found) == 0)
+        if (!wal_recover(storage, (uint16_t)group, &found) || !found.damaged)
+            continue;
+        node->mending = true;
+        if (node->identity.cluster != 0 && others_in(node, storage, (uint16_t)group, &found) == 0)
             return refuse(error,
                           "the log is damaged, and there is no other member to mend it from");
     }
@@ -217,6 +219,19 @@ bool node_recover(struct node *node, uint32_t lane, char *error)
     if (wrong != NULL)
         (void)snprintf(error, HOST_ERROR_MAX, "lane %u: %s", (unsigned)lane, wrong);
     return wrong == NULL;
+}
+
+void node_mend(struct node *node)
+{
+    const struct node_config *config = &node->config;
+    bool doubt = false;
+    for (uint16_t g = 0; node->mending && g < config->group_count; g++) {
+        struct lane_group_status status;
+        struct storage *storage = node->lane[g % config->lane_count].storage;
+        bool matched = node_group_status(node, g, &status) && status.role != 0 && !status.doubtful;
+        doubt |= !matched || !wal_matched(storage, g); /* what can not be written is tried again */
+    }
+    node->mending = doubt;
 }
 
 /* After the lane: what it submitted last is as if the power had gone. */

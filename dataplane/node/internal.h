@@ -71,6 +71,7 @@ struct node {
     uint64_t boots;   /* of its logs; 0: they were made now, or there are none */
     uint32_t replica; /* in the placement */
     bool alive;
+    bool mending; /* one of its logs was found damaged, and is not matched yet */
     struct port *port;
     struct view_cell *view_cell;
     struct view view; /* control's copy, published when it changes */
@@ -148,6 +149,8 @@ void node_storage_close(struct node *, uint32_t lane);
 uint64_t node_storage_cpu_ns(const struct node *); /* of the threads that write its logs */
 /* Who it is, from its folder: node->incarnation, and what it is to be bound to again. */
 bool node_identity_open(struct node *, char *error);
+/* Tells logs that were found damaged once their groups' machines have matched them. */
+void node_mend(struct node *);
 /* Its logs have been made: without them it does not come back. */
 bool node_identity_made(struct node *, char *error);
 /* The lane takes back what its log has. */

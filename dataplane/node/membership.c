@@ -343,9 +343,6 @@ bool node_change(struct node *node, const char *argument, char *text, uint32_t c
         return told(text, capacity, "CHANGE_CROWDED", "another change is being asked for");
     if (!await_answer(lane, group, &answer))
         return told(text, capacity, "CHANGE_NOT_TAKEN", "the polling core did not take it in time");
-    if (answer.log_begins_late)
-        return told(text, capacity, lane_event_name(LANE_CHANGE_LOG_BEGINS_LATE),
-                    lane_event_sentence(LANE_CHANGE_LOG_BEGINS_LATE));
     if (answer.event != RAFT_CHANGE_STARTED)
         return told(text, capacity, raft_event_name(answer.event),
                     raft_event_sentence(answer.event));

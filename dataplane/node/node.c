@@ -63,6 +63,8 @@ static struct lane_config lane_config_of(const struct node *node, uint32_t i)
         .heartbeat_ns = config->heartbeat_ns,
         .election_timeout_ns = config->election_timeout_ns,
         .election_timeout_max_ns = config->election_timeout_max_ns,
+        .write_age_max_ns = config->write_age_max_ns,
+        .strict = config->strict_restart,
         .drift_ppm = 500,
         .lease_reads = config->lease_reads,
         .log_bytes = config->log_bytes,

@@ -64,21 +64,22 @@ void apply_entry(struct state *state, const struct wire_entry *entry, struct wir
 static bool apply_span(struct lane *lane, const struct work *work, uint32_t *applied)
 {
     struct group *group = &lane->group[work->slot];
+    struct state *state = group->state;
     uint64_t index = lane->apply.cursor != 0 ? lane->apply.cursor : work->first;
     for (uint64_t i = index; i <= min_u64(work->last, index + PREFETCH_AHEAD - 1); i++)
-        state_prefetch(group->state, log_entry(group->log, i));
+        state_prefetch(state, log_entry(group->log, i));
     for (; index <= work->last; index++) {
         /* A state that waits for a grace period delays entries; it never refuses one. */
-        if (!cut_has_room(lane) || !apply_replies_fit(lane) || !state_can_apply(group->state)) {
+        if (!cut_has_room(lane) || !apply_replies_fit(lane) || !state_can_apply(state)) {
             lane->apply.cursor = index;
             return false;
         }
         if (index + PREFETCH_AHEAD <= work->last)
-            state_prefetch(group->state, log_entry(group->log, index + PREFETCH_AHEAD));
+            state_prefetch(state, log_entry(group->log, index + PREFETCH_AHEAD));
         const struct wire_entry *entry = log_entry(group->log, index);
         ENSURE(entry != NULL); /* the log keeps what is not applied */
         struct wire_result result;
-        apply_entry(group->state, entry, &result);
+        apply_entry(state, entry, &result);
         if (work->leading &&
             (entry->kind == WIRE_ENTRY_COMMAND || entry->kind == WIRE_ENTRY_REGISTER))
             answer_entry(lane, group, entry, &result);
@@ -100,6 +101,17 @@ static uint32_t look_ahead(struct lane *lane, const struct work *work)
             state_prefetch(group->state, entry);
     }
     return 1;
+}
+
+/* False: not yet, the former state is still being read here. Readers elsewhere may go on with it
+ * until they report. */
+static bool put_in_place(struct lane *lane, const struct work *work)
+{
+    struct group *group = &lane->group[work->slot];
+    if (lane->apply.cutting_count != 0 || state_capture_phase(group->state) != STATE_CAPTURE_IDLE)
+        return false;
+    atomic_store_explicit(&group->state, work->loaded, memory_order_release);
+    return true;
 }
 
 static uint32_t apply_read(struct lane *lane, const struct work *work)
@@ -130,6 +142,8 @@ uint32_t lane_apply_poll(struct lane *lane)
     uint32_t bytes, done = cut_on(lane);
     uint64_t groups = 0;
     bool whole = true;
+    if (UNLIKELY(atomic_load_explicit(&lane->captures, memory_order_relaxed) != 0))
+        groups = apply_captures(lane);
     const struct work *work;
     while (whole && cut_has_room(lane) && apply_replies_fit(lane) &&
            (work = doorway_next(lane->work, &bytes)) != NULL) {
@@ -138,6 +152,8 @@ uint32_t lane_apply_poll(struct lane *lane)
             whole = apply_span(lane, work, &done);
         else if (work->kind == WORK_READ)
             done += apply_read(lane, work);
+        else if (UNLIKELY(work->kind == WORK_INSTALL))
+            done += whole = put_in_place(lane, work);
         else
             done += look_ahead(lane, work);
     }

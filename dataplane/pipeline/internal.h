@@ -1,7 +1,7 @@
 /* internal.h: the furniture that the rooms of one lane share. For this folder alone.
  *
- * Shape: each room owns one struct below and touches no other's; what passes between rooms are the
- * records at the end, through doorways, and the windows, each with one writer. Memory, threads,
+ * Shape: each room owns one struct below and touches no other's; what passes between rooms are
+ * records (records.h), through doorways, and the windows, each with one writer. Memory, threads,
  * limits: see lane.h.
  */
 #ifndef DATAPLANE_PIPELINE_INTERNAL_H
@@ -9,11 +9,14 @@
 
 #include "dataplane/pipeline/clock.h"
 #include "dataplane/pipeline/doorway.h"
-#include "dataplane/pipeline/lane.h"
+#include "dataplane/pipeline/notes.h"
+#include "dataplane/pipeline/records.h"
 #include "dataplane/pipeline/replay.h"
 #include "dataplane/pipeline/seats.h"
+#include "dataplane/state/capture.h"
 #include "numa/base/assert.h"
 #include "numa/base/bits.h"
+#include "protocols/wire/chunk.h"
 #include "protocols/wire/fragment.h"
 #include "protocols/wire/signed.h"
 
@@ -80,16 +83,16 @@ struct change_box {
 /* What a restart found of a group: what its machine begins with. */
 struct kept {
     bool any;
-    bool damaged; /* grants no vote and asks for none */
     struct raft_restore restore;
-    struct wire_members members; /* in force before the first entry in the ring, if an entry says */
+    struct wire_members members;   /* in force before the first entry in the ring, if known */
+    struct raft_snapshot snapshot; /* index 0: none */
 };
 
 struct group {
     raft *raft;
     struct log *log;
-    struct state *state;
-    struct doorway *reads; /* waiting for a round: order to order */
+    struct state *_Atomic state; /* apply's; another one after an installation */
+    struct doorway *reads;       /* waiting for a round: order to order */
     struct origin *origins;
     struct admission *admissions;
     struct log_clock time;
@@ -98,13 +101,18 @@ struct group {
     uint64_t handed;     /* last index given to apply */
     uint64_t first_told; /* log_first_index as raft knows it */
     uint64_t applied_told;
+    uint64_t installing; /* index of a snapshot on its way to apply, 0: none */
     uint64_t votes_granted;
     uint16_t number;
-    bool touched;              /* in this turn's list */
-    bool led;                  /* by this node when its machine last spoke */
-    bool joint;                /* so is the configuration in force */
-    bool has_witness;          /* as above */
-    bool out;                  /* no configuration gives this node a role */
+    bool touched;        /* in this turn's list */
+    bool led;            /* by this node when its machine last spoke */
+    bool joint;          /* so is the configuration in force */
+    bool has_witness;    /* as above */
+    bool out;            /* no configuration gives this node a role */
+    bool snapshot_asked; /* the keeper has been told that one is wanted */
+    uint32_t marks_seen;
+    uint64_t mark_index;       /* apply's, behind `marks` */
+    _Atomic uint32_t marks;    /* window: apply -> order: how often the state was marked */
     uint16_t guide;            /* who leads, as a member has said that was asked */
     uint32_t guide_unanswered; /* requests that went there since its last answer */
     uint32_t guides_tried;
@@ -114,94 +122,6 @@ struct group {
     CACHE_ALIGNED _Atomic uint64_t members_version; /* odd: being written */
     struct lane_members members;
     struct change_box change;
-};
-
-struct lane_hello {
-    uint16_t from;
-    uint64_t incarnation;
-    struct wire_hello hello;
-};
-
-/* ---- records that pass through doorways ------------------------------------------------------ */
-
-/* open -> verify -> order: one message; the frame that holds it follows as FRAME_DONE. */
-enum arrival_kind { ARRIVAL_MESSAGE = 1, ARRIVAL_FRAME_DONE };
-
-struct arrival {
-    uint8_t kind;
-    bool member; /* from a checked member, else from a client */
-    uint16_t from;
-    uint32_t slot;     /* of the group on this lane */
-    bool unauthorized; /* a client's, not to be listened to: it is told */
-    struct wire_view view;
-    uint64_t incarnation; /* of a hello's sender */
-    struct frame frame;   /* peer, and on FRAME_DONE what to free */
-    /* What verify is to check before the message goes on; signature NULL: nothing. */
-    const uint8_t *signature;
-    const uint8_t *key;
-    const uint8_t *covered;
-    uint32_t covered_bytes;
-};
-
-/* order -> apply */
-enum work_kind { WORK_COMMIT = 1, WORK_READ, WORK_APPENDED };
-
-struct asker {
-    struct endpoint peer;
-    uint64_t client;
-    uint64_t session;
-    uint64_t sequence;
-    uint32_t route;
-    uint16_t member; /* that forwarded it; WIRE_NODE_CLIENT: it came from the client itself */
-};
-
-struct work {
-    uint8_t kind;
-    bool leading; /* answers are due */
-    uint32_t slot;
-    uint64_t first;
-    uint64_t last;
-    struct asker asker; /* WORK_READ; the command body follows */
-    uint32_t body_bytes;
-    uint32_t spare;
-};
-
-/* order -> order, per group: a read waiting for its ticket; the command body follows. */
-struct waiting_read {
-    struct raft_ticket ticket;
-    struct asker asker;
-    uint32_t body_bytes;
-    uint32_t spare;
-};
-
-/* order, apply -> seal */
-enum parcel_kind { PARCEL_RAFT = 1, PARCEL_REPLY, PARCEL_FORWARD, PARCEL_ENCODED };
-
-struct parcel {
-    uint8_t kind;
-    uint16_t group;
-    uint32_t slot;
-    union {
-        struct {
-            struct raft_send send;
-            uint64_t last_term; /* of the last entry, for log_copy */
-            bool lean;          /* to a witness: entries go without their bodies */
-        } raft;
-        struct {
-            struct asker asker;
-            struct wire_result result; /* value_bytes follow the record */
-            uint16_t leader;           /* id, RAFT_NOBODY: unknown */
-        } reply;
-        struct {
-            uint16_t member;
-            uint32_t bytes; /* of the encoded message that follows */
-        } forward;
-        struct {
-            struct endpoint peer;
-            uint32_t bytes;  /* of the encoded message that follows */
-            uint16_t member; /* as in struct asker */
-        } encoded;
-    } as;
 };
 
 /* ---- rooms ----------------------------------------------------------------------------------- */
@@ -333,6 +253,8 @@ struct lane {
     struct doorway *replies;  /* apply -> seal */
     struct doorway *sealed;   /* seal -> tx */
     struct doorway *hellos;   /* order -> control */
+    struct doorway *notes;    /* order -> keeper */
+    struct doorway *errands;  /* keeper -> order */
 
     struct open_room open;
     struct verify_room verify;
@@ -345,6 +267,7 @@ struct lane {
     CACHE_ALIGNED _Atomic uint32_t
         tx_waiting; /* window: tx -> seal: frames that the device did not take yet */
     CACHE_ALIGNED _Atomic uint32_t wishes_asked; /* window: any -> order */
+    CACHE_ALIGNED _Atomic uint64_t captures; /* bit per group whose state is asked for or walked */
     CACHE_ALIGNED struct lane_room_meter meter[ROOM_COUNT];
     uint64_t counter[LANE_EVENT_COUNT];
 };
@@ -369,9 +292,6 @@ bool order_has_room(struct lane *);
 bool order_ready(struct lane *, uint32_t slot);
 
 void order_raft(struct lane *, const struct arrival *arrival);
-/* A log that may lack what it had promised elects nobody and is not elected: messages of elections
- * do not come in, nor go out. */
-bool order_stays_out(struct lane *, const struct group *, uint8_t kind);
 bool order_append_in_place(struct lane *, uint32_t slot, struct wire_raft *message,
                            uint8_t *memory);
 void order_request(struct lane *, const struct arrival *arrival,
@@ -415,12 +335,24 @@ bool order_bring(struct lane *, const uint8_t *body, uint32_t bytes, struct raft
 void order_noop(struct lane *, struct group *);
 void order_time(struct lane *, struct group *);
 
+/* Snapshots: notes.c. */
+void order_snapshot_wanted(struct lane *, struct group *);
+void order_offer(struct lane *, struct group *, const struct raft_send *send);
+void order_snapshot(struct lane *, const struct arrival *arrival);
+void order_snapshot_bytes(struct lane *, const struct arrival *arrival);
+uint32_t order_mark(struct lane *, uint32_t slot);
+void order_installed(struct lane *, struct group *);
+uint32_t order_errands(struct lane *);
+/* Entries up to `index`, of `term`, go from storage, behind the writes that were handed to it. */
+void order_forget_stored(struct lane *, struct group *, uint64_t index, uint64_t term);
+
 /* ---- apply's parts --------------------------------------------------------------------------- */
 bool apply_replies_fit(struct lane *);
 /* May something be executed whose answer outgrows a frame? */
 bool cut_has_room(const struct lane *);
 void cut_begin(struct lane *, uint16_t group, const struct asker *asker,
                const struct wire_result *result);
+uint64_t apply_captures(struct lane *);
 /* Goes on with what was begun. Returns how many pieces went to seal. */
 uint32_t cut_on(struct lane *);
 

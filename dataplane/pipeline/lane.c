@@ -24,11 +24,14 @@ const char *lane_room_name(enum lane_room room)
 #define REPLIES_BYTES  (256u << 10) /* one piece of a frame's size                                */
 #define SEALED_BYTES   (256u << 10) /* a frame for every member and client, and a burst of pieces */
 #define HELLOS_BYTES   (64u << 10)
+#define NOTES_BYTES    (2u << 20) /* a chunk, and what is to stay free behind it                  */
+#define ERRANDS_BYTES  (1u << 20)
 
 /* Where everything lies in the region; footprint and init walk the same sum. */
 struct plan {
     size_t lane, group, step_entries, scratch, held, assemblies;
-    size_t keys, arrived, opened, verified, writes, work, parcels, replies, sealed, hellos;
+    size_t keys, arrived, opened, verified, writes, work, parcels, replies, sealed, hellos, notes,
+        errands;
     size_t reads[LANE_GROUPS_MAX], origins[LANE_GROUPS_MAX], admissions[LANE_GROUPS_MAX];
     size_t raft[LANE_GROUPS_MAX], log[LANE_GROUPS_MAX], state[LANE_GROUPS_MAX];
     size_t bytes;
@@ -63,6 +66,7 @@ static struct raft_config raft_config_of(const struct lane_config *config, uint1
         .heartbeat_ns = config->heartbeat_ns,
         .election_timeout_ns = config->election_timeout_ns,
         .election_timeout_max_ns = config->election_timeout_max_ns,
+        .write_age_max_ns = config->write_age_max_ns,
         .drift_ppm = config->drift_ppm,
         .entries_max = config->entries_max,
         .message_entries_max = entry_bytes / WIRE_ENTRY_BYTES,
@@ -134,6 +138,8 @@ static bool plan_lane(const struct lane_config *config, struct plan *plan)
     plan->replies = layout_add(&layout, doorway_footprint(REPLIES_BYTES));
     plan->sealed = layout_add(&layout, doorway_footprint(SEALED_BYTES));
     plan->hellos = layout_add(&layout, doorway_footprint(HELLOS_BYTES));
+    plan->notes = layout_add(&layout, doorway_footprint(NOTES_BYTES));
+    plan->errands = layout_add(&layout, doorway_footprint(ERRANDS_BYTES));
     if (!plan_groups(config, &layout, plan))
         return false;
     plan->bytes = layout.bytes;
@@ -227,6 +233,8 @@ struct lane *lane_init(void *memory, const struct lane_config *config)
     lane->replies = doorway_init(base + plan.replies, REPLIES_BYTES);
     lane->sealed = doorway_init(base + plan.sealed, SEALED_BYTES);
     lane->hellos = doorway_init(base + plan.hellos, HELLOS_BYTES);
+    lane->notes = doorway_init(base + plan.notes, NOTES_BYTES);
+    lane->errands = doorway_init(base + plan.errands, ERRANDS_BYTES);
     init_groups(lane, base, &plan);
     return lane;
 }

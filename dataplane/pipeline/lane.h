@@ -96,6 +96,8 @@ struct lane_config {
     struct duct *duct[LANE_DUCTS_MAX];
     uint32_t duct_count;
     void *clock; /* clock_read's domain */
+    bool strict; /* no restart is trusted: none votes before its log is matched (raft.h, doubt) */
+    uint64_t write_age_max_ns; /* as in raft_config */
     /* What survived a restart, for lane_recover; NULL with volatile storage. recover_entry: NULL
      * behind the last. */
     bool (*recover)(void *domain, uint16_t group, struct storage_recovered *recovered);
@@ -164,7 +166,6 @@ bool lane_members(const struct lane *lane, uint16_t group, uint64_t *seen,
 
 struct lane_change_answer {
     enum raft_event event; /* RAFT_CHANGE_STARTED, or why not */
-    bool log_begins_late;  /* why not: an ADD_LEARNER, but entries it would need are gone */
     uint64_t index;        /* of the entry, where it has started */
 };
 
@@ -192,7 +193,7 @@ struct lane_group_status {
     uint32_t sessions;
     uint64_t log_first;
     uint64_t votes_granted;
-    bool damaged;    /* its log may lack what it had promised: it has no part in elections */
+    bool doubtful;   /* its log may lack what it had promised: see raft.h, doubt */
     uint64_t digest; /* of the state at `applied` */
     uint64_t time_ms;
     bool joint;             /* a change of members is under way                       */

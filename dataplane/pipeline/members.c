@@ -53,31 +53,11 @@ void order_leave_joint(struct lane *lane, struct group *group)
 
 /* ---- what is asked for ----------------------------------------------------------------------- */
 
-static bool adds_learner(const struct change_box *box)
-{
-    for (uint32_t i = 0; i < box->count; i++)
-        if (box->change[i].kind == RAFT_ADD_LEARNER)
-            return true;
-    return false;
-}
-
-/* A learner starts from nothing: it needs the log from its first entry on. */
-static bool log_is_whole(const struct group *group)
-{
-    return log_first_index(group->log) <= 1 &&
-           (raft_last_index(group->raft) == 0 || raft_entry_term(group->raft, 1) != 0);
-}
-
 static void change(struct lane *lane, struct group *group, struct change_box *box)
 {
     struct lane_change_answer *answer = &box->answer;
     struct wire_members members;
     *answer = (struct lane_change_answer){.event = RAFT_CHANGE_REFUSED_WINDOW_FULL};
-    if (raft_is_leader(group->raft) && adds_learner(box) && !log_is_whole(group)) {
-        count_event(lane, LANE_CHANGE_LOG_BEGINS_LATE);
-        answer->log_begins_late = true;
-        return;
-    }
     if (!log_has_room(lane, group)) {
         count_event(lane, lane->order.storage_refuses ? LANE_STORAGE_FULL : LANE_LOG_FULL);
         return;

@@ -10,6 +10,7 @@
  *   sending     OFFERED ─► keeper: lane_send chunks ... ACK ... ─► sent or failed
  *   receiving   COMES ─► CHUNK ... keeper writes, lane_send acks ... whole
  *               ─► state loaded ─► lane_snapshot_install ─► INSTALLED or NOT_INSTALLED
+ *               a witness keeps no copy: its snapshot is of an empty state, made by its keeper
  *
  *   An installation waits until all that was handed to apply is applied; apply then puts the loaded
  *   state in the old one's place between two entries. Readers may look at the old one until a grace
@@ -32,7 +33,7 @@ enum lane_note_kind {
     LANE_NOTE_MARKED,        /* the state is marked at `snapshot`: walk it                      */
     LANE_NOTE_UNMARKED,      /* it is, but its place in the log is forgotten: abandon the walk  */
     LANE_NOTE_OFFERED,       /* stream the snapshot at `index` to `member`                      */
-    LANE_NOTE_COMES,         /* `member` streams the one at `index`, of `term`, and it is wanted */
+    LANE_NOTE_COMES,         /* `member` streams `snapshot`, and it is wanted                   */
     LANE_NOTE_CHUNK,         /* from `member`: body                                             */
     LANE_NOTE_ACK,           /* from `member`: body                                             */
     LANE_NOTE_INSTALLED,     /* what was asked to be installed is                               */
@@ -43,10 +44,10 @@ struct lane_note {
     uint8_t kind;
     uint16_t group;
     uint16_t member;
-    bool witness; /* OFFERED: to one that keeps no copy: nothing is streamed */
+    bool witness; /* OFFERED: `member`, COMES: this node keeps no copy: nothing is streamed */
     uint64_t index;
     uint64_t term;
-    struct raft_snapshot snapshot; /* MARKED */
+    struct raft_snapshot snapshot; /* MARKED, COMES */
     uint32_t body_bytes;           /* CHUNK, ACK: the body follows the struct */
 };
 

@@ -2,9 +2,14 @@
  * here, where the frame still is. */
 #include "dataplane/pipeline/internal.h"
 
-static void tell_machine(struct group *group)
+static void tell_machine(struct lane *lane, struct group *group)
 {
     uint64_t applied = state_applied_index(group->state);
+    if (UNLIKELY(group->installing != 0)) {
+        if (applied < group->installing)
+            return; /* it is still the former state */
+        order_installed(lane, group);
+    }
     if (applied != group->applied_told) {
         group->applied_told = applied;
         raft_applied(group->raft, applied);
@@ -24,7 +29,7 @@ void order_touch(struct lane *lane, uint32_t slot)
         return;
     group->touched = true;
     lane->order.touched[lane->order.touched_count++] = slot;
-    tell_machine(group);
+    tell_machine(lane, group);
     raft_tick(group->raft, lane->look[ROOM_ORDER]->clock.now_ns);
 }
 
@@ -104,8 +109,6 @@ void order_raft(struct lane *lane, const struct arrival *arrival)
     }
     input.message.from = arrival->from;
     input.message.to = lane->config.self;
-    if (UNLIKELY(order_stays_out(lane, &lane->group[arrival->slot], input.message.kind)))
-        return;
     list_entries(lane, &input.message, entries);
     (void)step_append(lane, arrival->slot, &input, entries);
 }
@@ -157,6 +160,13 @@ static void order_message(struct lane *lane, const struct arrival *arrival)
         break;
     case WIRE_HELLO:
         order_hello(lane, arrival);
+        break;
+    case WIRE_SNAPSHOT:
+        order_snapshot(lane, arrival);
+        break;
+    case WIRE_SNAPSHOT_CHUNK:
+    case WIRE_SNAPSHOT_ACK:
+        order_snapshot_bytes(lane, arrival);
         break;
     default:
         order_raft(lane, arrival);
@@ -264,7 +274,7 @@ static void finish_touched(struct lane *lane)
         bool whole = order_ready(lane, slot);
         order_reads(lane, slot);
         /* Again next turn where a doorway was full, or where apply will have moved on. */
-        if (!whole || group->handed != group->applied_told)
+        if (!whole || group->handed != group->applied_told || group->installing != 0)
             group->wake_ns = lane->look[ROOM_ORDER]->clock.now_ns;
         group->wake_ns = min_u64(group->wake_ns, expiry_wake_ns(lane, group));
         order->wake_ns = min_u64(order->wake_ns, group->wake_ns);
@@ -280,7 +290,9 @@ uint32_t lane_order_poll(struct lane *lane)
         storage_full(lane->config.storage) || storage_failed(lane->config.storage);
     if (UNLIKELY(lane->order.storage_refuses) && lane->started)
         order_give_up_leading(lane);
-    uint32_t work = lane->started ? take_stored(lane) + take_timers(lane) + order_wishes(lane) : 0;
+    uint32_t work = lane->started ? take_stored(lane) + take_timers(lane) + order_wishes(lane) +
+                                        order_errands(lane)
+                                  : 0;
     work += take_arrivals(lane);
     if (lane->order.touched_count != 0)
         finish_touched(lane);

@@ -9,7 +9,9 @@ uint32_t lane_persist_poll(struct lane *lane)
     const struct storage_write *write;
     while ((write = doorway_next(lane->writes, &bytes)) != NULL) {
         struct log *log = lane->group[write->group / lane->config.lane_count].log;
-        if (storage_submit(lane->config.storage, write, 1, &log, now_ns) == 0) {
+        if (UNLIKELY(write->release))
+            storage_release(lane->config.storage, write->group, write->last, write->term);
+        else if (storage_submit(lane->config.storage, write, 1, &log, now_ns) == 0) {
             doorway_done_before(lane->writes, write); /* offered again next turn */
             break;
         }

@@ -34,20 +34,13 @@ static void hand_write(struct lane *lane, struct group *group, uint32_t slot,
     order->next_seq++;
 }
 
-bool order_stays_out(struct lane *lane, const struct group *group, uint8_t kind)
-{
-    bool election = kind == WIRE_VOTE || kind == WIRE_PREVOTE || kind == WIRE_TIMEOUT_NOW;
-    if (LIKELY(!group->kept.damaged) || !election)
-        return false;
-    count_event(lane, LANE_DAMAGED);
-    return true;
-}
-
 static void hand_send(struct lane *lane, struct group *group, uint32_t slot,
                       const struct raft_send *send)
 {
-    if (UNLIKELY(order_stays_out(lane, group, send->message.kind)))
+    if (UNLIKELY(send->message.kind == WIRE_SNAPSHOT)) {
+        order_offer(lane, group, send);
         return;
+    }
     struct parcel *parcel = doorway_reserve(lane->parcels, sizeof *parcel);
     ENSURE(parcel != NULL);
     parcel->kind = PARCEL_RAFT;
@@ -112,6 +105,8 @@ bool order_ready(struct lane *lane, uint32_t slot)
             hand_send(lane, group, slot, &ready.send[i]);
         if (ready.commit_first != 0)
             hand_commit(lane, group, slot, &ready);
+        if (UNLIKELY(ready.snapshot_wanted))
+            order_snapshot_wanted(lane, group);
         group->led = raft_is_leader(group->raft);
         group->wake_ns = ready.wake_ns;
     } while (ready.more || raft_dirty(group->raft));

@@ -1,15 +1,18 @@
-/* recover.c: what storage kept becomes log and state of a group again, before the lane's first
- * turn.
+/* recover.c: what storage and the newest snapshot kept becomes log and state of a group again,
+ * before the lane's first turn.
  *
- *   | first ... committed ................ | ... last |
- *     applied from recovery's memory         not known to be committed
- *                          | ring: these, and as many before as half of it holds |
+ *   | snapshot | ... committed ................ | ... last |
+ *     loaded     applied from recovery's memory   not known to be committed
+ *                            | ring: these, and as many before as half of it holds |
  *
  * The ring is not filled: whoever is elected needs room for the entry that lets it commit. */
 #include "dataplane/pipeline/internal.h"
 
 #define PREFETCH_AHEAD 6u
 #define RECLAIM_EVERY  64u
+/* So many elections at most are lost with what is damaged: of a term behind them nothing was
+ * promised. */
+#define DOUBT_TERMS 65536u
 
 static const struct wire_entry *kept_entry(const struct lane *lane, const struct group *group,
                                            uint64_t index)
@@ -34,11 +37,11 @@ static uint64_t first_for_ring(const struct lane *lane, const struct group *grou
 }
 
 /* Nobody reads this state yet: what is replaced is free at once. */
-static void apply_kept(struct lane *lane, struct group *group,
+static void apply_kept(struct lane *lane, struct group *group, uint64_t first,
                        const struct storage_recovered *found)
 {
     const struct wire_entry *ahead[PREFETCH_AHEAD] = {0};
-    for (uint64_t i = found->first; i <= found->commit + PREFETCH_AHEAD; i++) {
+    for (uint64_t i = first; i <= found->commit + PREFETCH_AHEAD; i++) {
         const struct wire_entry *entry = ahead[i % PREFETCH_AHEAD];
         const struct wire_entry *coming = i <= found->commit ? kept_entry(lane, group, i) : NULL;
         ahead[i % PREFETCH_AHEAD] = coming;
@@ -83,47 +86,105 @@ static bool configuration_of(const struct wire_entry *entry, struct wire_members
     return true;
 }
 
-/* The last configuration before the ring; those in it are read when there is a machine. */
-static void keep_members(const struct lane *lane, struct group *group, uint64_t first, uint64_t end)
+/* The configuration in force where the ring begins: of the last entry before it that has one, or
+ * the snapshot's; those in the ring are read when there is a machine. Where the snapshot's came
+ * in the ring, and nothing says what was before it, the ring begins behind that. Returns where. */
+static uint64_t keep_members(const struct lane *lane, struct group *group, uint64_t first,
+                             uint64_t begin)
 {
     struct kept *kept = &group->kept;
-    for (uint64_t i = end; i > first && kept->restore.members == NULL; i--) {
+    const struct raft_snapshot *snapshot = &kept->snapshot;
+    for (uint64_t i = begin; i > first && kept->restore.members == NULL; i--) {
         if (!configuration_of(kept_entry(lane, group, i - 1), &kept->members))
             continue;
         kept->restore.members = &kept->members;
         kept->restore.members_index = i - 1;
     }
+    if (kept->restore.members != NULL || snapshot->index == 0)
+        return begin;
+    kept->members = snapshot->members;
+    kept->restore.members = &kept->members;
+    kept->restore.members_index = snapshot->members_index;
+    return max_u64(begin, snapshot->members_index + 1);
+}
+
+static uint64_t term_at(const struct lane *lane, const struct group *group,
+                        const struct storage_recovered *found, uint64_t index)
+{
+    return index < found->first ? found->previous_term : kept_entry(lane, group, index)->term;
+}
+
+/* A snapshot is of what is committed. A log that ends before it, or is of another history there,
+ * was to begin anew behind it when the power went: so it does now. */
+static void begin_behind(struct lane *lane, struct group *group, struct storage_recovered *found)
+{
+    const struct raft_snapshot *snapshot = &group->kept.snapshot;
+    bool reaches = snapshot->index <= found->last;
+    if (!reaches || term_at(lane, group, found, snapshot->index) != snapshot->term) {
+        found->first = snapshot->index + 1;
+        found->last = snapshot->index;
+        found->previous_term = snapshot->term;
+        order_forget_stored(lane, group, snapshot->index, snapshot->term);
+        doorway_publish(lane->writes);
+    }
+    found->commit = max_u64(found->commit, snapshot->index);
+    if (found->term < snapshot->term) { /* nothing was promised in a term that was never stored */
+        found->term = snapshot->term;
+        found->vote = RAFT_NOBODY;
+    }
+}
+
+/* False: there is none. The state is at its index then. */
+static bool load_snapshot(struct lane *lane, struct group *group)
+{
+    struct raft_snapshot *snapshot = &group->kept.snapshot;
+    void *memory = group->state;
+    struct state *loaded;
+    if (lane->config.recover_state == NULL)
+        return false;
+    if (lane->config.recover_state(lane->config.recover_state_domain, group->number, memory,
+                                   &lane->config.state, snapshot, &loaded)) {
+        group->state = loaded;
+        return true;
+    }
+    group->state = state_init(memory, &lane->config.state);
+    snapshot->index = 0;
+    return false;
 }
 
 static const char *recover_group(struct lane *lane, struct group *group)
 {
-    struct storage_recovered found = {.vote = RAFT_NOBODY};
-    if (!lane->config.recover(lane->config.recover_domain, group->number, &found))
+    struct storage_recovered found = {.first = 1, .vote = RAFT_NOBODY};
+    bool stored = lane->config.recover != NULL &&
+                  lane->config.recover(lane->config.recover_domain, group->number, &found);
+    bool loaded = load_snapshot(lane, group);
+    if (!stored && !loaded)
         return NULL;
     lane->frame_number_base = max_u64(lane->frame_number_base, found.boots << 40);
-    if (found.first != 1)
-        return "the log begins behind a snapshot, which this version can not read";
-    uint64_t first = first_for_ring(lane, group, &found);
+    uint64_t behind = group->kept.snapshot.index;
+    if (found.first > behind + 1)
+        return "the log begins behind a snapshot that is missing or damaged";
+    if (loaded)
+        begin_behind(lane, group, &found);
+    bool doubtful = found.damaged || (stored && lane->config.strict);
+    group->kept.restore = (struct raft_restore){
+        .term = found.term + (found.damaged ? DOUBT_TERMS : 0),
+        .vote = doubtful ? RAFT_NOBODY : found.vote,
+        .applied = found.commit,
+        .doubtful = doubtful,
+    };
+    group->kept.any = true;
+    uint64_t first = keep_members(lane, group, found.first, first_for_ring(lane, group, &found));
+    group->kept.restore.first_index = first;
+    group->kept.restore.previous_term = first > 1 ? term_at(lane, group, &found, first - 1) : 0;
     if (!fill_ring(lane, group, first, found.last))
         return "more of the log may not be committed yet than [storage] log holds: raise it";
-    apply_kept(lane, group, &found);
+    apply_kept(lane, group, behind + 1, &found);
     log_release(group->log, found.commit);
-    group->kept = (struct kept){
-        .any = true,
-        .damaged = found.damaged,
-        .restore =
-            {
-                .term = found.term,
-                .vote = found.vote,
-                .first_index = first,
-                .previous_term = first > 1 ? kept_entry(lane, group, first - 1)->term : 0,
-                .applied = found.commit,
-            },
-    };
-    keep_members(lane, group, found.first, first);
     group->first_told = first;
     group->handed = group->applied_told = found.commit;
-    if (found.last != 0)
+    group->time.last_ms = state_time_ms(group->state);
+    if (found.last >= found.first)
         group->time.last_ms = kept_entry(lane, group, found.last)->time_ms;
     return NULL;
 }
@@ -145,6 +206,8 @@ void recover_machine(struct group *group, const struct raft_config *machine)
     order_tell_members(group, machine->self);
     if (!group->kept.any)
         return;
+    if (group->kept.snapshot.index != 0)
+        raft_snapshot_taken(group->raft, &group->kept.snapshot);
     for (uint64_t i = group->kept.restore.first_index; i <= log_last_index(group->log); i++) {
         const struct wire_entry *entry = log_entry(group->log, i);
         struct raft_entry known = {.term = entry->term,

@@ -22,7 +22,7 @@ static void fill(const struct lane *lane, const struct group *group,
     status->sessions = state_session_count(group->state);
     status->log_first = log_first_index(group->log);
     status->votes_granted = group->votes_granted;
-    status->damaged = group->kept.damaged;
+    status->doubtful = machine.doubtful;
     status->digest = state_digest(group->state);
     status->time_ms = state_time_ms(group->state);
     status->joint = machine.joint;

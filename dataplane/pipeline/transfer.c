@@ -52,6 +52,6 @@ uint32_t order_wishes(struct lane *lane)
         return 0;
     lane->order.wishes_seen = asked;
     for (uint32_t slot = 0; slot < lane->group_count; slot++)
-        count += order_transfer(lane, slot) + order_change(lane, slot);
+        count += order_transfer(lane, slot) + order_change(lane, slot) + order_mark(lane, slot);
     return count;
 }

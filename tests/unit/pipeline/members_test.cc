@@ -244,7 +244,6 @@ TEST_F(Members, ALeaderWritesTheChangeIntoItsLog)
     lead();
     (void)news();
     EXPECT_EQ(change({add(2)}), RAFT_CHANGE_STARTED);
-    EXPECT_FALSE(answer.log_begins_late);
     const struct wire_entry *entry = log_entry(lane_log(lane, 0), answer.index);
     ASSERT_NE(entry, nullptr);
     EXPECT_EQ(entry->kind, WIRE_ENTRY_CONFIG);
@@ -285,18 +284,6 @@ TEST_F(Members, OnlyALeaderChangesThem)
     EXPECT_TRUE(lane_change(lane, 0, &one, 1, false));
     poll();
     EXPECT_TRUE(lane_change(lane, 0, &one, 1, false)) << "who wants no answer does not block";
-}
-
-TEST_F(Members, NoLearnerComesOnceTheLogNoLongerBeginsAtItsFirstEntry)
-{
-    tweak = [](struct lane_config &config) { config.entries_max = 16; };
-    lead();
-    uint64_t session = open_session(71);
-    for (uint64_t i = 1; i <= 20; i++)
-        ASSERT_EQ(one(session, i, make(WIRE_OP_SET, "key", "value")).status, WIRE_DONE);
-    EXPECT_NE(change({add(2)}), RAFT_CHANGE_STARTED);
-    EXPECT_TRUE(answer.log_begins_late);
-    EXPECT_EQ(counted(LANE_CHANGE_LOG_BEGINS_LATE), 1u);
 }
 
 TEST_F(Members, AStrangerOfThisClusterMaySayHelloAndNothingElse)

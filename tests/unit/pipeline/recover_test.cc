@@ -211,32 +211,58 @@ TEST_F(Recover, ADamagedLogFollowsAndHasNoPartInElections)
     struct wire_raft said, vote = {};
     EXPECT_FALSE(told(2, WIRE_PREVOTE, &said));
     EXPECT_FALSE(told(2, WIRE_VOTE, &said));
-    EXPECT_GT(counted(LANE_DAMAGED), 0u);
+    EXPECT_GT(raft_term(lane_raft(lane, 0)), 2u) << "terms may be lost, too";
+    uint64_t term = raft_term(lane_raft(lane, 0)) + 1;
     vote.kind = WIRE_VOTE;
-    vote.term = 5;
+    vote.term = term;
     vote.index = 100;
     vote.log_term = 4;
     tell(2, vote);
     vote.kind = WIRE_PREVOTE;
     tell(2, vote);
     pass(5);
-    EXPECT_FALSE(told(2, WIRE_VOTE_REPLY, &said));
-    EXPECT_FALSE(told(2, WIRE_PREVOTE_REPLY, &said));
+    EXPECT_FALSE(told(2, WIRE_VOTE_REPLY, &said) && (said.flags & WIRE_RAFT_GRANTED) != 0);
+    EXPECT_FALSE(told(2, WIRE_PREVOTE_REPLY, &said) && (said.flags & WIRE_RAFT_GRANTED) != 0);
     struct wire_raft append = {};
     append.kind = WIRE_APPEND;
-    append.term = 5;
+    append.term = term;
     append.round = 1;
     append.index = 5;
     append.log_term = 2;
     append.entry_count = 1;
     append.commit = 6;
-    tell(2, append, entry(WIRE_ENTRY_NOOP, 6, 5, 0, 0));
+    tell(2, append, entry(WIRE_ENTRY_NOOP, 6, term, 0, 0));
     pass(5);
     EXPECT_TRUE(told(2, WIRE_APPEND_REPLY, &said));
     EXPECT_EQ(applied(), 6u);
     struct lane_group_status status;
     ASSERT_TRUE(lane_group_status(lane, 0, &status));
-    EXPECT_TRUE(status.damaged);
+    EXPECT_TRUE(status.doubtful) << "the leader has not said how far it had committed";
+    ASSERT_TRUE(told(2, WIRE_READ_INDEX, &said));
+    struct wire_raft reply = said;
+    reply.kind = WIRE_READ_INDEX_REPLY;
+    reply.index = 6;
+    tell(2, reply);
+    pass(200);
+    ASSERT_TRUE(lane_group_status(lane, 0, &status));
+    EXPECT_FALSE(status.doubtful);
+}
+
+TEST_F(Recover, StrictTrustsNoRestart)
+{
+    auto also = tweak;
+    tweak = [also](struct lane_config &lane_config) {
+        also(lane_config);
+        lane_config.strict = true;
+    };
+    keep(5, 2, 10);
+    found.commit = 3;
+    start(3);
+    ASSERT_EQ(lane_recover(lane), nullptr);
+    pass(1000);
+    struct wire_raft said;
+    EXPECT_FALSE(told(2, WIRE_PREVOTE, &said));
+    EXPECT_EQ(raft_term(lane_raft(lane, 0)), 2u) << "nothing is lost, so no term is";
 }
 
 /* ---- storage --------------------------------------------------------------------------------- */

@@ -143,7 +143,7 @@ uint32_t lane_apply_poll(struct lane *lane)
     uint64_t groups = 0;
     bool whole = true;
     if (UNLIKELY(atomic_load_explicit(&lane->captures, memory_order_relaxed) != 0))
-        groups = apply_captures(lane);
+        groups = apply_captures(lane, &done);
     const struct work *work;
     while (whole && cut_has_room(lane) && apply_replies_fit(lane) &&
            (work = doorway_next(lane->work, &bytes)) != NULL) {

@@ -38,6 +38,7 @@
 #define BROUGHT_MAX         8u /* configurations that one APPEND may bring */
 #define STATUS_PERIOD_NS    1000000u
 #define HELLO_PERIOD_NS     1000000000u
+#define INSTALL_LOOK_NS     100000u
 #define REASSEMBLY_NS       200000000u
 #define REASSEMBLY_QUIET_NS                                                                        \
     25000000u /* so long without a piece, and a message gives way to a newer one */
@@ -352,7 +353,7 @@ bool apply_replies_fit(struct lane *);
 bool cut_has_room(const struct lane *);
 void cut_begin(struct lane *, uint16_t group, const struct asker *asker,
                const struct wire_result *result);
-uint64_t apply_captures(struct lane *);
+uint64_t apply_captures(struct lane *, uint32_t *done);
 /* Goes on with what was begun. Returns how many pieces went to seal. */
 uint32_t cut_on(struct lane *);
 

@@ -264,7 +264,7 @@ void order_snapshot(struct lane *lane, const struct arrival *arrival)
 
 /* Between two entries: states that are asked for are marked, and those whose walk is over let go
  * of. Returns the groups whose state has something to take back. */
-uint64_t apply_captures(struct lane *lane)
+uint64_t apply_captures(struct lane *lane, uint32_t *done)
 {
     uint64_t captures = atomic_load_explicit(&lane->captures, memory_order_acquire);
     for (uint64_t left = captures; left != 0; left &= left - 1) {
@@ -276,6 +276,7 @@ uint64_t apply_captures(struct lane *lane)
             group->mark_index = state_applied_index(state);
             (void)atomic_fetch_add_explicit(&group->marks, 1, memory_order_release);
             wish(lane);
+            ++*done;
         } else if (phase == STATE_CAPTURE_WALKED) {
             /* Before the phase says that the next one may be asked for. */
             (void)atomic_fetch_and_explicit(&lane->captures, ~(left & -left), memory_order_relaxed);

@@ -274,7 +274,9 @@ static void finish_touched(struct lane *lane)
         bool whole = order_ready(lane, slot);
         order_reads(lane, slot);
         /* Again next turn where a doorway was full, or where apply will have moved on. */
-        if (!whole || group->handed != group->applied_told || group->installing != 0)
+        if (UNLIKELY(group->installing != 0)) /* a walk may be in apply's way */
+            group->wake_ns = lane->look[ROOM_ORDER]->clock.now_ns + INSTALL_LOOK_NS;
+        else if (!whole || group->handed != group->applied_told)
             group->wake_ns = lane->look[ROOM_ORDER]->clock.now_ns;
         group->wake_ns = min_u64(group->wake_ns, expiry_wake_ns(lane, group));
         order->wake_ns = min_u64(order->wake_ns, group->wake_ns);

@@ -33,7 +33,7 @@ for machine in ('raft', 'pbft', 'gossip', 'crdt', 'quorum', 'guard', 'client'):
 for folder in GROUND_FLOOR:
     DOORS[folder] = BELOW_DATAPLANE + GROUND_FLOOR
 floors = BELOW_DATAPLANE + GROUND_FLOOR
-for storey in ('state', 'snapshot', 'pipeline', 'edge', 'node'):
+for storey in ('state', 'snapshot', 'pipeline', 'keeper', 'edge', 'node'):
     DOORS['dataplane/' + storey] = floors
     floors = floors + ['dataplane/' + storey]
 

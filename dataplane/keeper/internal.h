@@ -10,8 +10,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define KEEPER_SECOND_NS  UINT64_C(1000000000)
-#define KEEPER_RETRY_NS   KEEPER_SECOND_NS
+#define KEEPER_SECOND_NS UINT64_C(1000000000)
+#define KEEPER_RETRY_NS  KEEPER_SECOND_NS
+/* Notes wake nobody: what is under way is looked at this often, and all else. */
+#define KEEPER_NAP_NS     UINT64_C(200000)
+#define KEEPER_IDLE_NS    UINT64_C(5000000)
 #define KEEPER_NOTES_TURN 64u
 #define KEEPER_CHUNKS     16u /* per sender and turn */
 #define KEEPER_FILES_KEPT 2u
@@ -148,7 +151,6 @@ void send_offered(struct keeper *keeper, const struct lane_note *note, uint64_t 
 void send_ack(struct keeper *keeper, const struct lane_note *note, uint64_t now_ns);
 bool send_step(struct keeper *keeper, uint64_t now_ns);
 void send_stop(struct sender *sender);
-uint64_t send_wake(const struct keeper *keeper);
 
 /* receive.c */
 void receive_comes(struct keeper *keeper, const struct lane_note *note);

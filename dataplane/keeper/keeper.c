@@ -194,9 +194,20 @@ bool keeper_turn(struct keeper *keeper, uint64_t now_ns)
     return more;
 }
 
+static bool is_moving(const struct keeper *keeper)
+{
+    bool moves = keeper->take_step != TAKE_NONE;
+    for (uint32_t i = 0; i < KEEPER_SENDERS_MAX; i++)
+        moves |= keeper->sender[i].used && keeper->sender[i].end == SENDER_GOES;
+    for (uint32_t g = 0; g < keeper->config.group_count; g++)
+        moves |= keeper->group[g].reception.step != RECEPTION_NONE &&
+                 keeper->group[g].reception.step != RECEPTION_DONE;
+    return moves;
+}
+
 uint64_t keeper_wake_ns(const struct keeper *keeper, uint64_t now_ns)
 {
-    return min_u64(send_wake(keeper), now_ns + KEEPER_SECOND_NS);
+    return now_ns + (is_moving(keeper) ? KEEPER_NAP_NS : KEEPER_IDLE_NS);
 }
 
 /* ---- asked by others ------------------------------------------------------------------------- */

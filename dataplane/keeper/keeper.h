@@ -20,7 +20,7 @@
  *   state that is installed lies in a spare; the old one's memory is the spare then, once its
  *   readers have reported. So the keeper goes after its lanes.
  * Threads: keeper_turn by one, a registered, online reader (view.h) that holds nothing between
- *   turns; never a polling core: files block. keeper_ask, keeper_answer, keeper_report,
+ *   turns; a turn goes offline while it waits for files. Never a polling core. keeper_ask, keeper_answer, keeper_report,
  *   keeper_counters, keeper_identify: any. keeper_load, keeper_serve: before the first turn.
  * Time: the caller's, monotonic nanoseconds above 0.
  * Limits: KEEPER_SENDERS_MAX transfers out of a node, a walk at a time, an install per lane at a
@@ -88,7 +88,7 @@ void keeper_serve(struct keeper *keeper, uint16_t index, struct lane *lane,
 
 /* A bounded piece of work. True: there is more at once. */
 bool keeper_turn(struct keeper *keeper, uint64_t now_ns);
-/* When there may be something to do without a note: never later than a second. */
+/* When to look again: soon while something is under way. */
 uint64_t keeper_wake_ns(const struct keeper *keeper, uint64_t now_ns);
 
 /* ---- for the operator ------------------------------------------------------------------------ */

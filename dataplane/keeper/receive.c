@@ -198,8 +198,9 @@ static void check(struct keeper *keeper, uint16_t group)
 }
 
 /* False: not now, or there is no memory. */
-static bool get_spare(struct keeper *keeper, uint32_t index)
+static bool get_spare(struct keeper *keeper, uint16_t group)
 {
+    uint32_t index = group % keeper->config.lane_count;
     struct spare *spare = &keeper->lane[index].spare;
     if (spare->busy)
         return false;
@@ -223,23 +224,20 @@ static void free_spare(struct keeper *keeper, struct spare *spare)
     spare->busy = false;
 }
 
-static bool load(struct keeper *keeper, uint16_t group)
+static void load(struct keeper *keeper, uint16_t group)
 {
     struct reception *reception = &keeper->group[group].reception;
-    uint32_t index = group % keeper->config.lane_count;
-    struct spare *spare = &keeper->lane[index].spare;
+    struct spare *spare = &keeper_lane_of(keeper, group)->spare;
     struct snapshot_head head = keeper_head(keeper, group, &reception->of);
     enum state_load_refusal why;
     char name[KEEPER_NAME_MAX];
-    if (!get_spare(keeper, index))
-        return false;
     keeper_name(keeper, group, reception->of.index, "snap", name);
     enum snapshot_refusal refusal =
         snapshot_file_load(keeper->folder, name, &head, spare->memory, &keeper->config.state,
                            &reception->about, &reception->loaded, &why);
     if (refusal == SNAPSHOT_OK) {
         reception->step = RECEPTION_ASKING;
-        return true;
+        return;
     }
     keeper_count(keeper, KEEPER_NOT_LOADED);
     keeper_say(keeper, group, reception->of.index,
@@ -248,7 +246,6 @@ static bool load(struct keeper *keeper, uint16_t group)
     (void)unlinkat(keeper->folder, name, 0);
     free_spare(keeper, spare);
     refuse_whole(keeper, group);
-    return true;
 }
 
 /* The old state's memory is known before the lane forgets it. A walk of it ends first. */
@@ -295,6 +292,14 @@ void receive_installed(struct keeper *keeper, const struct lane_note *note, bool
     reception->ack_due = true;
 }
 
+/* Files take long, and no grace period shall wait for them. */
+static void offline(void (*job)(struct keeper *, uint16_t), struct keeper *keeper, uint16_t group)
+{
+    view_offline();
+    job(keeper, group);
+    view_online();
+}
+
 bool receive_step(struct keeper *keeper, uint16_t group)
 {
     struct reception *reception = &keeper->group[group].reception;
@@ -306,11 +311,13 @@ bool receive_step(struct keeper *keeper, uint16_t group)
         reception->ack_due = !put_ack(keeper, group, reception->from, &ack);
     }
     if (reception->step == RECEPTION_TAKING && transfer_receive_complete(&reception->transfer)) {
-        check(keeper, group);
+        offline(check, keeper, group);
         return true;
     }
-    if (reception->step == RECEPTION_LOADING)
-        return load(keeper, group);
+    if (reception->step == RECEPTION_LOADING && get_spare(keeper, group)) {
+        offline(load, keeper, group);
+        return true;
+    }
     if (reception->step == RECEPTION_ASKING)
         ask(keeper, group);
     return false;

@@ -212,16 +212,3 @@ bool send_step(struct keeper *keeper, uint64_t now_ns)
     }
     return more;
 }
-
-uint64_t send_wake(const struct keeper *keeper)
-{
-    uint64_t wake = UINT64_MAX;
-    for (uint32_t i = 0; i < KEEPER_SENDERS_MAX; i++) {
-        const struct sender *sender = &keeper->sender[i];
-        if (sender->used)
-            wake =
-                min_u64(wake, sender->end != SENDER_GOES ? sender->end_after_ns
-                                                         : transfer_send_wake(&sender->transfer));
-    }
-    return wake;
-}

@@ -1,6 +1,8 @@
 /* Taking: wishes, one walk at a time, and what the lane is told of it. */
 #include "dataplane/keeper/internal.h"
 
+#include "dataplane/view/view.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -200,7 +202,13 @@ bool take_step(struct keeper *keeper, uint64_t now_ns)
     struct snapshot_about about;
     if (keeper->take_step != TAKE_WALKING)
         return false;
-    if (snapshot_take_step(keeper->take, &refusal, &about))
+    bool reads = snapshot_take_reads(keeper->take);
+    if (!reads)
+        view_offline();
+    bool more = snapshot_take_step(keeper->take, &refusal, &about);
+    if (!reads)
+        view_online();
+    if (more)
         return true;
     if (refusal == SNAPSHOT_OK)
         taken(keeper, &about, now_ns);

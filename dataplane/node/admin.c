@@ -1,5 +1,6 @@
 /* admin.c: answers that only the node has: status as JSON, and the one bootstrap; who belongs to
  * the cluster is membership.c's. Runs on the edge's thread. */
+#include "dataplane/keeper/keeper.h"
 #include "dataplane/node/agreed.h"
 #include "dataplane/node/internal.h"
 #include "protocols/wire/fragment.h"
@@ -103,6 +104,14 @@ static void edge_counters_json(const struct node *node, json_t *counters)
         count_into(counters, "client", client_event_name((enum client_event)e), of_client[e]);
 }
 
+static void keeper_counters_json(const struct node *node, json_t *counters)
+{
+    uint64_t of_keeper[KEEPER_EVENT_COUNT];
+    keeper_counters(node->keeper, of_keeper);
+    for (uint32_t e = 0; e < KEEPER_EVENT_COUNT; e++)
+        count_into(counters, "keeper", keeper_event_name((enum keeper_event)e), of_keeper[e]);
+}
+
 /* What the card or its driver dropped by itself, before or behind our rooms. */
 static void device_counters_json(const struct node *node, json_t *counters)
 {
@@ -135,6 +144,7 @@ static json_t *status_json(struct node *node)
         lane_counters_json(node, i, counters);
     edge_counters_json(node, counters);
     device_counters_json(node, counters);
+    keeper_counters_json(node, counters);
     char line[PORT_REPORT_LINE_MAX];
     node_port_line(node, line);
     json_t *status =
@@ -150,6 +160,7 @@ static json_t *status_json(struct node *node)
     (void)json_object_set_new(status, "first", node_first_json(node));
     node_verify_report(node, status);
     node_storage_report(node, status);
+    node_keeper_report(node, status);
     return status;
 }
 

@@ -154,6 +154,16 @@ static bool set_strict(struct node_file *file, const char *text)
     return set_bool(text, &file->node.strict_restart);
 }
 
+static bool set_snapshot_after(struct node_file *file, const char *text)
+{
+    return config_size_bytes(text, &file->node.snapshot_after_bytes);
+}
+
+static bool set_snapshot_rate(struct node_file *file, const char *text)
+{
+    return config_size_bytes(text, &file->node.snapshot_rate_bytes);
+}
+
 static bool set_log(struct node_file *file, const char *text)
 {
     return config_size_bytes(text, &file->node.log_bytes);
@@ -281,6 +291,8 @@ static const struct key keys[] = {
     {"storage", "log_file", set_log_file, "a size with its unit, such as 1GiB"},
     {"storage", "write_age_max", set_write_age, "a duration with its unit, such as 1s"},
     {"storage", "strict_restart", set_strict, "yes or no"},
+    {"storage", "snapshot_after", set_snapshot_after, "a size with its unit, such as 256MiB"},
+    {"storage", "snapshot_rate", set_snapshot_rate, "a size with its unit, such as 64MiB"},
     {"storage", "log", set_log, "a size with its unit, such as 64MiB"},
     {"state", "keys", set_keys, "a number, without a unit"},
     {"state", "bytes", set_bytes, "a size with its unit, such as 512MiB"},

@@ -4,6 +4,7 @@
 #include "dataplane/node/internal.h"
 
 #include "crypto/digest/digest.h"
+#include "dataplane/keeper/keeper.h"
 
 #include <string.h>
 #include <time.h>
@@ -75,6 +76,7 @@ void node_publish(struct node *node)
 {
     node->view.epoch++;
     view_publish(node->view_cell, &node->view);
+    keeper_identify(node->keeper, node->view.cluster, node->view.config_hash);
     (void)pthread_mutex_lock(&node->view_lock);
     if (!node->view_asked)
         node->shown_view = node->view;

@@ -26,6 +26,7 @@ void node_config_defaults(struct node_config *config)
         .write_age_max_ns = 1000000000,
         .log_bytes = 64u << 20,
         .log_file_bytes = 1u << 30,
+        .snapshot_rate_bytes = 64u << 20,
         .state = {.keys_max = 1u << 20, .bytes_max = 512u << 20, .session_ttl_ms = 60000},
         .lease_reads = true,
         .clients = {.tables = 128, .table_bytes = 64u << 20},

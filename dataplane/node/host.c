@@ -219,7 +219,7 @@ uint64_t host_server_cpu_ns(const struct host *host)
         if (host->node[i]->alive && host->node[i]->edge != NULL)
             sum += edge_cpu_ns(host->node[i]->edge);
         if (host->node[i]->alive)
-            sum += node_storage_cpu_ns(host->node[i]);
+            sum += node_storage_cpu_ns(host->node[i]) + node_keeper_cpu_ns(host->node[i]);
     }
     return sum;
 }

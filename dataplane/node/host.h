@@ -78,9 +78,11 @@ struct node_config {
     uint64_t election_timeout_max_ns;
     uint64_t write_age_max_ns; /* a leader with an older write steps down */
     uint64_t log_bytes;
-    const char *data;        /* folder of its logs; NULL: durability volatile */
-    uint64_t log_file_bytes; /* of a lane's write-ahead log */
-    bool strict_restart;     /* no restart is trusted: none votes before its log is matched */
+    const char *data;              /* folder of its logs; NULL: durability volatile */
+    uint64_t log_file_bytes;       /* of a lane's write-ahead log */
+    uint64_t snapshot_after_bytes; /* of a lane's log, with data; 0: a quarter of log_file_bytes */
+    uint64_t snapshot_rate_bytes;  /* per second, to each receiver */
+    bool strict_restart;           /* no restart is trusted: none votes before its log is matched */
     struct state_config state;
     bool lease_reads;
     struct node_clients clients;

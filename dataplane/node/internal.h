@@ -62,6 +62,8 @@ struct node_lane {
     struct region region;
 };
 
+struct keeper;
+
 struct node {
     struct node_config config;
     struct host *host;
@@ -90,6 +92,10 @@ struct node {
     struct lane_members *members;
     uint64_t *members_seen;
     uint64_t next_promotion_ns;
+    struct keeper *keeper;
+    pthread_t keeper_thread;
+    bool keeper_runs;
+    _Atomic bool keeper_stop;
 };
 
 struct host {
@@ -160,6 +166,15 @@ bool node_recover(struct node *, uint32_t lane, char *error);
 bool node_remember(struct node *, const struct view *view);
 /* Per lane: calls, room, and how long writes took. */
 void node_storage_report(const struct node *, json_t *status);
+/* keeping.c: snapshots. Opened before lanes are made, stopped before they are unmade, closed after
+ * that. */
+bool node_keeper_open(struct node *, char *error);
+void node_keeper_serve(struct node *);
+bool node_keeper_start(struct node *, char *error);
+void node_keeper_stop(struct node *);
+void node_keeper_close(struct node *);
+uint64_t node_keeper_cpu_ns(const struct node *);
+void node_keeper_report(const struct node *, json_t *status);
 /* control.c: the same member again, if it was one. */
 bool node_return(struct node *, char *error);
 

@@ -13,6 +13,8 @@
 /* Eight segments, of which two are a reserve; and less than a disk is likely to have. */
 #define LOG_FILE_BYTES_MIN (UINT64_C(128) << 20)
 #define LOG_FILE_BYTES_MAX (UINT64_C(1) << 40)
+#define SNAPSHOT_RATE_MIN  (UINT64_C(1) << 20)
+#define SNAPSHOT_RATE_MAX  (UINT64_C(1) << 40)
 #define KEYS_MIN           1024u
 #define KEYS_MAX           (1u << 30)
 #define BYTES_MAX          (UINT64_C(1) << 40) /* state.h */
@@ -115,6 +117,14 @@ static bool check_sizes(const struct node_config *config, char *error)
         return refuse(error, "[storage] log_file = %s: a power of two from %s to %s",
                       size_text(config->log_file_bytes, is), size_text(LOG_FILE_BYTES_MIN, least),
                       size_text(LOG_FILE_BYTES_MAX, most));
+    if (config->snapshot_after_bytes > config->log_file_bytes / 2)
+        return refuse(error, "[storage] snapshot_after = %s: at most half of log_file",
+                      size_text(config->snapshot_after_bytes, is));
+    if (config->snapshot_rate_bytes < SNAPSHOT_RATE_MIN ||
+        config->snapshot_rate_bytes > SNAPSHOT_RATE_MAX)
+        return refuse(error, "[storage] snapshot_rate = %s: from %s to %s a second",
+                      size_text(config->snapshot_rate_bytes, is),
+                      size_text(SNAPSHOT_RATE_MIN, least), size_text(SNAPSHOT_RATE_MAX, most));
     if (!is_power_of_two(state->keys_max) || state->keys_max < KEYS_MIN ||
         state->keys_max > KEYS_MAX)
         return refuse(error, "[state] keys = %u: a power of two from %u to %u", state->keys_max,

@@ -2,6 +2,7 @@
 #include "dataplane/node/internal.h"
 
 #include "dataplane/edge/keyslot.h"
+#include "dataplane/keeper/keeper.h"
 #include "dataplane/log/wal.h"
 
 #include <stdlib.h>
@@ -75,6 +76,8 @@ static struct lane_config lane_config_of(const struct node *node, uint32_t i)
         .view = node->view_cell,
         .queue = port_queue_of(node->port, i),
         .storage = node->lane[i].storage,
+        .recover_state = keeper_load,
+        .recover_state_domain = node->keeper,
     };
     if (config->data != NULL) {
         lane.recover = wal_recover;
@@ -183,12 +186,15 @@ struct node *node_create(struct host *host, const struct node_config *config, ui
     bool made = node->members != NULL && node->members_seen != NULL;
     if (!made)
         (void)snprintf(error, HOST_ERROR_MAX, "out of memory");
-    made =
-        made && node_identity_open(node, error) && make_view(node, error) && open_port(node, error);
+    made = made && node_identity_open(node, error) && make_view(node, error) &&
+           open_port(node, error) && node_keeper_open(node, error);
     for (uint32_t i = 0; made && i < config->lane_count; i++)
         made = make_lane(node, i, error);
+    if (made)
+        node_keeper_serve(node);
     made = made && node_identity_made(node, error) && node_return(node, error);
     node->alive = true;
+    made = made && node_keeper_start(node, error);
     if (made && (!config->resp || make_edge(node, error)))
         return node;
     node_destroy(node);
@@ -225,6 +231,7 @@ static void unseat(struct node *node)
 void node_destroy(struct node *node)
 {
     node->alive = false;
+    node_keeper_stop(node);
     unseat(node);
     node->host->gone_cpu_ns += node_storage_cpu_ns(node);
     if (node->edge != NULL) {
@@ -247,6 +254,7 @@ void node_destroy(struct node *node)
         memory_release(node->lane[i].region.memory, node->lane[i].region.bytes);
         node->lane[i] = (struct node_lane){0};
     }
+    node_keeper_close(node);
     identity_close(&node->identity_file);
     memory_release(node->edge_region.memory, node->edge_region.bytes);
     memory_release(node->region.memory, node->region.bytes);

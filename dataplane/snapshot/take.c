@@ -12,6 +12,8 @@ struct snapshot_take {
     uint8_t *raw;
     uint8_t *packed;
     bool headed;
+    bool walked;       /* the state is not looked at any more */
+    uint32_t unpacked; /* bytes of the part that is to be written */
     struct snapshot_sum sum;
     struct snapshot_head head;
     struct snapshot_writer writer;
@@ -95,33 +97,56 @@ static enum snapshot_refusal finish(struct snapshot_take *take, struct snapshot_
     return refusal == SNAPSHOT_OK ? snapshot_writer_finish(&take->writer) : refusal;
 }
 
-bool snapshot_take_step(struct snapshot_take *take, enum snapshot_refusal *refusal,
-                        struct snapshot_about *about)
+bool snapshot_take_reads(const struct snapshot_take *take)
 {
-    uint32_t bytes;
-    *refusal = SNAPSHOT_OK;
-    enum state_walk_result result = state_walk_next(take->walk, take->raw, &bytes);
-    if (result == STATE_WALK_MORE)
-        return true;
-    if (result == STATE_WALK_PART) {
-        *refusal = put_part(take, bytes);
-        if (*refusal == SNAPSHOT_OK)
-            return true;
-        state_walk_stop(take->walk);
-    } else if (result == STATE_WALK_OVERRUN) {
-        *refusal = SNAPSHOT_REFUSED_OVERRUN;
-    } else {
-        *refusal = finish(take, about);
-    }
-    if (*refusal != SNAPSHOT_OK)
+    return !take->walked && take->unpacked == 0;
+}
+
+static bool end_take(struct snapshot_take *take, enum snapshot_refusal refusal)
+{
+    if (refusal != SNAPSHOT_OK)
         snapshot_writer_abandon(&take->writer);
     free_take(take);
     return false;
 }
 
+/* Writing is a step of its own, since it may last. */
+static bool write_step(struct snapshot_take *take, enum snapshot_refusal *refusal,
+                       struct snapshot_about *about)
+{
+    if (take->walked) {
+        *refusal = finish(take, about);
+        return end_take(take, *refusal);
+    }
+    *refusal = put_part(take, take->unpacked);
+    take->unpacked = 0;
+    if (*refusal == SNAPSHOT_OK)
+        return true;
+    state_walk_stop(take->walk);
+    return end_take(take, *refusal);
+}
+
+bool snapshot_take_step(struct snapshot_take *take, enum snapshot_refusal *refusal,
+                        struct snapshot_about *about)
+{
+    uint32_t bytes;
+    *refusal = SNAPSHOT_OK;
+    if (!snapshot_take_reads(take))
+        return write_step(take, refusal, about);
+    enum state_walk_result result = state_walk_next(take->walk, take->raw, &bytes);
+    if (result == STATE_WALK_PART)
+        take->unpacked = bytes;
+    else if (result == STATE_WALK_END)
+        take->walked = true;
+    else if (result == STATE_WALK_OVERRUN)
+        *refusal = SNAPSHOT_REFUSED_OVERRUN;
+    return *refusal == SNAPSHOT_OK || end_take(take, *refusal);
+}
+
 void snapshot_take_stop(struct snapshot_take *take)
 {
-    state_walk_stop(take->walk);
+    if (!take->walked)
+        state_walk_stop(take->walk);
     snapshot_writer_abandon(&take->writer);
     free_take(take);
 }

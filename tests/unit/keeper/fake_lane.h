@@ -1,4 +1,4 @@
-/* fake_lane.h: the lane's side of notes.h without a lane: a state, notes by hand, a wire to another.
+/* fake_lane.h: the lane's side of notes.h, without a lane: a state, notes, a wire to another.
  *
  * Memory: the test's. Threads: one. Time: none. Limits: one group, 0. Refusals: `full` makes every
  * call of the keeper find its doorway full.

@@ -20,8 +20,9 @@
  *   state that is installed lies in a spare; the old one's memory is the spare then, once its
  *   readers have reported. So the keeper goes after its lanes.
  * Threads: keeper_turn by one, a registered, online reader (view.h) that holds nothing between
- *   turns; a turn goes offline while it waits for files. Never a polling core. keeper_ask, keeper_answer, keeper_report,
- *   keeper_counters, keeper_identify: any. keeper_load, keeper_serve: before the first turn.
+ *   turns; a turn goes offline while it waits for files. Never a polling core. keeper_ask,
+ *   keeper_answer, keeper_report, keeper_counters, keeper_identify: any. keeper_load, keeper_serve:
+ *   before the first turn.
  * Time: the caller's, monotonic nanoseconds above 0.
  * Limits: KEEPER_SENDERS_MAX transfers out of a node, a walk at a time, an install per lane at a
  *   time; two states of one group while one is installed.

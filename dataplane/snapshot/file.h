@@ -48,8 +48,8 @@ struct snapshot_take *snapshot_take_begin(struct state *state, const struct stat
 /* Does the next step look at the state? The others write, and may last: whoever is a reader of
  * view.h goes offline for them. */
 bool snapshot_take_reads(const struct snapshot_take *take);
-/* One part, at most, or the writing of one: call it until it says false. Then *refusal tells; if SNAPSHOT_OK the file is
- * durable. The job is freed. */
+/* One part, at most, or the writing of one: call it until it says false. Then
+ * *refusal tells; if SNAPSHOT_OK the file is durable. The job is freed. */
 bool snapshot_take_step(struct snapshot_take *take, enum snapshot_refusal *refusal,
                         struct snapshot_about *about);
 /* Gives it up; the job is freed. */

@@ -21,7 +21,7 @@
 
 #include "protocols/wire/wire.h"
 
-#define WIRE_CHUNK_BYTES_MIN 512u
+#define WIRE_CHUNK_BYTES_MIN 256u /* fits the smallest MTU */
 #define WIRE_CHUNK_BYTES_MAX (1u << 16)
 #define WIRE_CHUNK_HEAD      48u
 #define WIRE_CHUNK_AHEAD_MAX 64u

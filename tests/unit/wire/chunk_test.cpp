@@ -87,7 +87,7 @@ TEST(WireChunk, RefusesWhatCanNotBe)
         [](wire_chunk &c) { c.offset = 1025; },
         [](wire_chunk &c) { c.offset = 4096; },
         [](wire_chunk &c) { c.unit = 512; },
-        [](wire_chunk &c) { c.unit = 511; },
+        [](wire_chunk &c) { c.unit = 255; },
         [](wire_chunk &c) { c.bytes = 1023; },
         [](wire_chunk &c) { c.unit = WIRE_CHUNK_BYTES_MAX + 1024; },
     };

@@ -26,6 +26,7 @@
 
 struct host;
 struct node;
+struct keeper;
 
 enum idle_policy { IDLE_YIELD = 0, IDLE_SPIN, IDLE_SLEEP };
 enum huge_policy { HUGE_AUTO = 0, HUGE_NONE, HUGE_REQUIRED };
@@ -154,6 +155,7 @@ uint64_t node_incarnation(const struct node *);
 bool node_alive(const struct node *);
 uint16_t node_lane_count(const struct node *);
 struct lane *node_lane(const struct node *, uint16_t index); /* looks only */
+struct keeper *node_keeper(const struct node *); /* its snapshots: keeper.h says what any may ask */
 bool node_group_status(const struct node *, uint16_t group,
                        struct lane_group_status *status); /* any */
 uint32_t node_group_of_key(const struct node *, const uint8_t *key,

@@ -62,8 +62,6 @@ struct node_lane {
     struct region region;
 };
 
-struct keeper;
-
 struct node {
     struct node_config config;
     struct host *host;

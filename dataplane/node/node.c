@@ -309,6 +309,11 @@ struct lane *node_lane(const struct node *node, uint16_t index)
     return node->lane[index].lane;
 }
 
+struct keeper *node_keeper(const struct node *node)
+{
+    return node->keeper;
+}
+
 uint16_t node_resp_port(const struct node *node)
 {
     return node->edge == NULL ? 0 : edge_port(node->edge);

@@ -8,7 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define AGREED_SEED UINT64_C(0x616772656564) /* "agreed": digests of other uses never meet */
+#define AGREED_SEED        UINT64_C(0x616772656564) /* "agreed": digests of other uses never meet */
+#define CONFIGURATION_SEED UINT64_C(0x636f6e6669677572) /* "configur" */
 
 static const struct {
     const char *name;
@@ -45,6 +46,20 @@ uint64_t agreed_hash(const struct node_config *config)
     for (uint32_t i = 0; i < AGREED_COUNT; i++)
         store_u64(bytes + i * sizeof value[0], value[i]);
     return digest_hash64(bytes, sizeof bytes, AGREED_SEED);
+}
+
+uint64_t agreed_configuration(uint64_t cluster, const struct wire_members *first, uint64_t agreed)
+{
+    uint8_t bytes[24 + VIEW_MEMBERS_MAX * 16];
+    size_t used = 24;
+    store_u64(bytes, cluster);
+    store_u64(bytes + 8, first->count);
+    store_u64(bytes + 16, agreed);
+    for (uint32_t i = 0; i < first->count; i++, used += 16) {
+        store_u64(bytes + used, first->member[i].id);
+        store_u64(bytes + used + 8, first->member[i].nonce);
+    }
+    return digest_hash64(bytes, used, CONFIGURATION_SEED);
 }
 
 bool agreed_same(const struct node_config *one, const struct node_config *other,

@@ -23,6 +23,9 @@ struct agreed {
 
 void agreed_list(const struct node_config *config, struct agreed list[AGREED_COUNT]);
 uint64_t agreed_hash(const struct node_config *config);
+/* The hash that every vote carries: the cluster, what all its members have agreed on, and who, in
+ * which incarnation, was one when it was made. */
+uint64_t agreed_configuration(uint64_t cluster, const struct wire_members *first, uint64_t agreed);
 /* False: "node 3 has keys = 1024, node 1 has keys = 2048: ..." */
 bool agreed_same(const struct node_config *one, const struct node_config *other,
                  char error[HOST_ERROR_MAX]);

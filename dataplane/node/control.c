@@ -3,30 +3,10 @@
 #include "dataplane/node/agreed.h"
 #include "dataplane/node/internal.h"
 
-#include "crypto/digest/digest.h"
 #include "dataplane/keeper/keeper.h"
 
 #include <string.h>
 #include <time.h>
-
-#define CONFIGURATION_SEED                                                                         \
-    UINT64_C(0x636f6e6669677572) /* "configur": digests of other uses never meet */
-
-/* The hash that every vote carries: the cluster, what all its members have agreed on, and who, in
- * which incarnation, was one when it was made. */
-static uint64_t configuration_hash(const struct view *view, uint64_t agreed)
-{
-    uint8_t bytes[24 + VIEW_MEMBERS_MAX * 16];
-    size_t used = 24;
-    store_u64(bytes, view->cluster);
-    store_u64(bytes + 8, view->first.count);
-    store_u64(bytes + 16, agreed);
-    for (uint32_t i = 0; i < view->first.count; i++, used += 16) {
-        store_u64(bytes + used, view->first.member[i].id);
-        store_u64(bytes + used + 8, view->first.member[i].nonce);
-    }
-    return digest_hash64(bytes, used, CONFIGURATION_SEED);
-}
 
 void node_address_of(const struct node *node, struct view_member *member)
 {
@@ -68,7 +48,8 @@ bool node_bind(struct node *node, uint64_t cluster, const uint16_t *ids,
             (struct wire_member){.id = ids[i], .role = WIRE_ROLE_VOTER, .nonce = incarnations[i]};
         self |= ids[i] == node->config.id && incarnations[i] == node->incarnation;
     }
-    view->config_hash = configuration_hash(view, agreed_hash(&node->config));
+    view->config_hash =
+        agreed_configuration(view->cluster, &view->first, agreed_hash(&node->config));
     return self;
 }
 

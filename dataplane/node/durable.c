@@ -15,12 +15,6 @@ bool node_log_path(const struct node_config *config, uint32_t lane, char *path, 
     return length > 0 && (size_t)length < bytes;
 }
 
-bool node_identity_path(const struct node_config *config, char *path, size_t bytes)
-{
-    int length = snprintf(path, bytes, "%s/node-%u.id", config->data, (unsigned)config->id);
-    return length > 0 && (size_t)length < bytes;
-}
-
 static bool refuse(char *error, const char *sentence)
 {
     (void)snprintf(error, HOST_ERROR_MAX, "%s", sentence);

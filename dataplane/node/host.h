@@ -146,6 +146,9 @@ uint16_t node_resp_port(const struct node *); /* 0: no edge */
 bool node_log_path(const struct node_config *config, uint32_t lane, char *path, size_t bytes);
 /* Where the file lies that says who it is. */
 bool node_identity_path(const struct node_config *config, char *path, size_t bytes);
+/* What a group's snapshot up to entry `index` is called in the same folder. */
+bool node_snapshot_name(const struct node_config *config, uint32_t group, uint64_t index,
+                        char *name, size_t bytes);
 /* "volatile" or "fsync" */
 const char *node_durability(const struct node *);
 /* Of the cluster that it was in before this start; 0: it is new. */

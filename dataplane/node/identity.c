@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -94,6 +95,20 @@ static bool read_copies(int fd, struct identity *identity)
             *identity = found;
     }
     return blank || identity->edition != 0;
+}
+
+bool node_identity_path(const struct node_config *config, char *path, size_t bytes)
+{
+    int length = snprintf(path, bytes, "%s/node-%u.id", config->data, (unsigned)config->id);
+    return length > 0 && (size_t)length < bytes;
+}
+
+bool node_snapshot_name(const struct node_config *config, uint32_t group, uint64_t index,
+                        char *name, size_t bytes)
+{
+    int length = snprintf(name, bytes, "node-%u-group-%u-%020" PRIu64 ".snap", (unsigned)config->id,
+                          group, index);
+    return length > 0 && (size_t)length < bytes;
 }
 
 bool identity_open(struct identity_file *file, const char *path, struct identity *identity,

@@ -27,13 +27,18 @@ static const char doc[] =
     "  move-leader            the endpoints' nodes hand over what they lead\n"
     "  plan                   which room runs on which core\n"
     "  keygen FILE            a client's key: the secret goes to FILE, the public key is printed\n"
+    "  snapshot save FOLDER   a file for each group, of all that was acknowledged before\n"
+    "  snapshot check FILE... are they whole, and of what?\n"
+    "  snapshot restore FOLDER --config FILE --data NEW\n"
+    "                         what was saved, as folders for the members of a new cluster\n"
     "\n"
     "A change of members is carried through in every group; said again, it goes on where it was.\n"
     "Reads and writes go through the first endpoint that can serve them. Before "
     "an argument that begins with a minus, write --. Exit status: 0; 64 usage; 65 the answer is no "
     "(no such key, "
     "not swapped, refused); 69 nobody "
-    "answered, or the outcome is unknown; 71 output can not be written; 75 not "
+    "answered, or the outcome is unknown; 71 output can not be written; 73 a file can not be made; "
+    "75 not "
     "executed, try again; 78 a configuration file is wrong.";
 
 enum option_key {
@@ -48,7 +53,10 @@ enum option_key {
     KEY_NIC,
     KEY_LANES,
     KEY_CORES,
-    KEY_CONFIG
+    KEY_CONFIG,
+    KEY_GROUP,
+    KEY_DATA,
+    KEY_ID
 };
 
 static const struct argp_option option_list[] = {
@@ -71,7 +79,13 @@ static const struct argp_option option_list[] = {
     {"lanes", KEY_LANES, "N", 0, "plan: polling pipelines (default: 1)", 1},
     {"cores", KEY_CORES, "N", 0, "plan: polling cores (default: 1)", 1},
     {"config", KEY_CONFIG, "FILE", 0,
-     "plan: what quorated will do with this file, or these, if given several times", 1},
+     "plan: what quorated will do with this file, or these, if given several times; snapshot "
+     "restore: a new member's",
+     1},
+    {"group", KEY_GROUP, "G", 0, "snapshot save: this group alone (default: all)", 1},
+    {"data", KEY_DATA, "FOLDER", 0, "snapshot restore: where a folder for each member is made", 1},
+    {"id", KEY_ID, "ID", 0,
+     "snapshot restore: a member, given once for each (default: all that the file names)", 1},
     {0},
 };
 
@@ -99,7 +113,9 @@ static const struct verb verbs[] = {
     {"move-leader", NULL, 1, operator_move_leader},
     {"plan", NULL, 1, operator_plan},
     {"keygen", NULL, 0, operator_keygen},
-    {"snapshot", NULL, 0, NULL},
+    {"snapshot", "save", 0, operator_snapshot},
+    {"snapshot", "check", 0, operator_snapshot},
+    {"snapshot", "restore", 0, operator_snapshot},
     {"watch", NULL, 0, NULL},
     {"top", NULL, 0, NULL},
 };
@@ -199,6 +215,18 @@ static error_t parse(int key, char *text, struct argp_state *state)
             argp_error(state, "too many configuration files");
         options->config[options->config_count++] = text;
         return 0;
+    case KEY_GROUP:
+        options->group =
+            strcmp(text, "0") == 0 ? 0 : (uint32_t)parse_number(text, 10, UINT16_MAX, state);
+        return 0;
+    case KEY_DATA:
+        options->data = text;
+        return 0;
+    case KEY_ID:
+        if (options->id_count == OPERATOR_IDS_MAX)
+            argp_error(state, "too many ids");
+        options->id[options->id_count++] = (uint32_t)parse_number(text, 10, 65534, state);
+        return 0;
     case ARGP_KEY_ARG:
         if (options->word_count == OPERATOR_ARGUMENTS_MAX)
             argp_error(state, "too many arguments");
@@ -226,7 +254,8 @@ static const struct verb *find(const struct operator_options *options)
 
 int main(int count, char **words)
 {
-    static struct operator_options options = {.timeout_ms = OPERATOR_ANSWER_MS};
+    static struct operator_options options = {.timeout_ms = OPERATOR_ANSWER_MS,
+                                              .group = OPERATOR_ALL_GROUPS};
     static const struct argp parser = {option_list, parse, "VERB [ARGUMENT...]", doc, NULL,
                                        NULL,        NULL};
     argp_parse(&parser, count, words, ARGP_IN_ORDER, NULL, &options);

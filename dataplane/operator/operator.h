@@ -6,7 +6,7 @@
  * Memory: static options; JSON is jansson's. Threads: one. Time: see connection.h.
  * Limits: OPERATOR_ENDPOINTS_MAX endpoints. Refusals: exit codes of sysexits.h: 64 usage, 65 the
  * answer is no, 69 nobody answers sense, outcome unknown, or not in this version, 71 output that
- * can not be written, 75 not executed, 78 a bad configuration file.
+ * can not be written, 73 a file that can not be made, 75 not executed, 78 a bad configuration file.
  * Cost: not measured.
  */
 #ifndef DATAPLANE_OPERATOR_OPERATOR_H
@@ -20,6 +20,8 @@
 
 #define OPERATOR_ENDPOINTS_MAX    64u
 #define OPERATOR_CONFIGS_MAX      16u
+#define OPERATOR_IDS_MAX          64u
+#define OPERATOR_ALL_GROUPS       UINT32_MAX
 #define OPERATOR_DEFAULT_ENDPOINT "127.0.0.1:6379"
 
 enum operator_output { OUTPUT_TABLE = 0, OUTPUT_JSON, OUTPUT_SIMPLE };
@@ -34,6 +36,10 @@ struct operator_options {
     bool balance;        /* move-leader: spread them */
     bool witness;        /* member promote: to witness */
     const char *address; /* member add: where the node must be; NULL: wherever it is */
+    uint32_t group;      /* snapshot save: this one alone; OPERATOR_ALL_GROUPS */
+    const char *data;    /* snapshot restore: what is made; NULL: not given */
+    uint32_t id_count;   /* snapshot restore: who shall belong; 0: whom the file names */
+    uint32_t id[OPERATOR_IDS_MAX];
     const char *topology;
     const char *nic;
     uint32_t lanes; /* 0: not given */
@@ -55,7 +61,8 @@ __attribute__((format(printf, 2, 3))) void operator_complain(const char *subject
 bool operator_endpoints(struct operator_options *options, const char *list);
 
 operator_verb operator_status, operator_members, operator_key, operator_ping, operator_bootstrap,
-    operator_member, operator_move_leader, operator_balance, operator_plan, operator_keygen;
+    operator_member, operator_move_leader, operator_balance, operator_plan, operator_keygen,
+    operator_snapshot;
 
 /* ---- groups.c: a group by its leader --------------------------------------------------------- */
 

@@ -48,7 +48,7 @@ TEST(Operator, UsageErrorsAreSixtyFour)
 
 TEST(Operator, WhatIsNotInThisVersionIsSaid)
 {
-    for (const char *verb : {"snapshot save x", "watch k", "top"}) {
+    for (const char *verb : {"watch k", "top"}) {
         Result result = quorate(verb);
         EXPECT_EQ(result.code, 69) << verb;
         EXPECT_NE(result.errors.find("not in this version"), std::string::npos) << result.errors;

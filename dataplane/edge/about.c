@@ -230,6 +230,7 @@ enum edge_step edge_do_quorate(struct edge *edge, struct edge_connection *connec
         {"GROUP", EDGE_ASK_GROUP},
         {"JOIN", EDGE_ASK_JOIN},
         {"CHANGE", EDGE_ASK_CHANGE},
+        {"SNAPSHOT", EDGE_ASK_SNAPSHOT},
     };
     char words[EDGE_WORDS_MAX];
     uint32_t verb = 0;

@@ -67,6 +67,7 @@ enum edge_question {
     EDGE_ASK_GROUP,       /* QUORATE GROUP; argument: its number. JSON */
     EDGE_ASK_JOIN,   /* QUORATE JOIN; argument: cluster-hex id=hex,... id=hex@address:port,... */
     EDGE_ASK_CHANGE, /* QUORATE CHANGE; argument: group add|promote|witness|demote|remove:id=hex */
+    EDGE_ASK_SNAPSHOT, /* QUORATE SNAPSHOT; argument: TAKE group index | READ group index offset */
 };
 
 /* Writes a NUL-terminated text of less than `capacity` bytes. False: the text says why not. Called

@@ -316,6 +316,8 @@ bool node_answer(void *context, enum edge_question question, const char *argumen
         return node_join(node, argument, text, capacity);
     case EDGE_ASK_CHANGE:
         return node_change(node, argument, text, capacity);
+    case EDGE_ASK_SNAPSHOT:
+        return node_snapshot(node, argument, text, capacity);
     case EDGE_ASK_INFO:
         return info(node, text, capacity);
     }

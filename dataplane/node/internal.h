@@ -94,6 +94,7 @@ struct node {
     pthread_t keeper_thread;
     bool keeper_runs;
     _Atomic bool keeper_stop;
+    uint64_t saving[LANE_GROUPS_MAX]; /* tickets of snapshots that the operator wants; the edge's */
 };
 
 struct host {
@@ -190,6 +191,8 @@ bool node_join(struct node *, const char *argument, char *text, uint32_t capacit
 /* The view of a node that comes back and had joined, where the identity's places are guides. */
 void node_joined_view(const struct node *, struct view *view);
 bool node_change(struct node *, const char *argument, char *text, uint32_t capacity);
+/* saving.c */
+bool node_snapshot(struct node *, const char *argument, char *text, uint32_t capacity);
 /* admin.c */
 json_t *node_hex(uint64_t value);
 const char *node_role_name(uint8_t role);

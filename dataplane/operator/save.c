@@ -35,25 +35,44 @@ static json_int_t number_of(const json_t *group, const char *name)
     return json_integer_value(json_object_get(group, name));
 }
 
+/* What the node says of a group that it leads; the caller's. NULL: it does not lead it. */
+static json_t *ask_as_leader(const struct operator_options *options, const char *endpoint,
+                             uint32_t group)
+{
+    static const char *const words[] = {"QUORATE", "STATUS"};
+    json_t *status = operator_ask_quietly(options, endpoint, 2, words), *found = NULL, *one;
+    size_t i;
+    json_array_foreach(json_object_get(status, "groups"), i, one)
+    {
+        const char *role = json_string_value(json_object_get(one, "role"));
+        if (number_of(one, "group") == (json_int_t)group && role != NULL &&
+            strcmp(role, "leader") == 0)
+            found = one;
+    }
+    json_incref(found);
+    json_decref(status);
+    return found;
+}
+
 /* The leader, and an index that everything acknowledged before this call is at or below. */
 static bool find_moment(const struct operator_options *options, uint32_t group, struct offer *offer,
                         uint64_t *index)
 {
-    struct operator_leader before, after;
-    char number[12], text[OPERATOR_SENTENCE_MAX];
-    const char *const read[] = {"DBSIZE"}, *const ask[] = {"QUORATE", "GROUP", number};
-    if (!operator_find_leader(options, group, &before))
-        return false;
-    (void)snprintf(number, sizeof number, "%u", group);
-    bool sure = operator_tell(options, before.endpoint, 1, read, text, sizeof text) == REPLY_NUMBER;
-    after.group = sure ? operator_ask_quietly(options, before.endpoint, 3, ask) : NULL;
-    const char *role = json_string_value(json_object_get(after.group, "role"));
-    sure = role != NULL && strcmp(role, "leader") == 0 &&
-           number_of(before.group, "term") == number_of(after.group, "term");
-    (void)snprintf(offer->endpoint, sizeof offer->endpoint, "%s", before.endpoint);
-    *index = (uint64_t)number_of(after.group, "applied");
-    json_decref(before.group);
-    json_decref(after.group);
+    static const char *const read[] = {"DBSIZE"};
+    bool sure = false;
+    for (uint32_t i = 0; i < options->endpoint_count && !sure; i++) {
+        char text[OPERATOR_SENTENCE_MAX];
+        const char *endpoint = options->endpoint[i];
+        json_t *before = ask_as_leader(options, endpoint, group), *after = NULL;
+        if (before != NULL &&
+            operator_tell(options, endpoint, 1, read, text, sizeof text) == REPLY_NUMBER)
+            after = ask_as_leader(options, endpoint, group);
+        *index = (uint64_t)number_of(after, "applied");
+        sure = *index != 0 && number_of(after, "term") == number_of(before, "term");
+        (void)snprintf(offer->endpoint, sizeof offer->endpoint, "%s", endpoint);
+        json_decref(before);
+        json_decref(after);
+    }
     return sure;
 }
 

@@ -324,16 +324,15 @@ class Save : public Snapshot
     {
         Snapshot::SetUp();
         bytes_ = file("saved/group-0.snapshot");
-        node_.answers = {{"QUORATE STATUS", bulk(R"({"id":1,"groups":[{"group":0}]})")},
-                         {"QUORATE GROUP", group_says("leader", 4, 500)},
+        node_.answers = {{"QUORATE STATUS", status_says("leader", 4, 500)},
                          {"DBSIZE", ":500\r\n"},
                          {"QUORATE SNAPSHOT TAKE 0 500", offer(500)}};
         pieces(bytes_, 10000);
     }
-    static std::string group_says(const std::string &role, int term, int applied)
+    static std::string status_says(const std::string &role, int term, int applied)
     {
-        return bulk("{\"group\":0,\"role\":\"" + role + "\",\"leader\":1,\"term\":" +
-                    std::to_string(term) + ",\"applied\":" + std::to_string(applied) + "}");
+        return bulk("{\"groups\":[{\"group\":0,\"role\":\"" + role + "\",\"leader\":1,\"term\":" +
+                    std::to_string(term) + ",\"applied\":" + std::to_string(applied) + "}]}");
     }
     std::string offer(uint64_t index) const
     {
@@ -375,8 +374,8 @@ TEST_F(Save, AReadComesFirstAndAnOlderSnapshotIsNotEnough)
     refused(save(" --group 0"), 75, "not there yet");
     std::vector<std::string> heard = node_.heard();
     std::vector<std::string> head(heard.begin(), heard.begin() + 5);
-    EXPECT_EQ(head, (std::vector<std::string>{"QUORATE STATUS", "QUORATE GROUP 0", "DBSIZE",
-                                              "QUORATE GROUP 0", "QUORATE SNAPSHOT TAKE 0 500"}));
+    EXPECT_EQ(head, (std::vector<std::string>{"QUORATE STATUS", "QUORATE STATUS", "DBSIZE",
+                                              "QUORATE STATUS", "QUORATE SNAPSHOT TAKE 0 500"}));
 }
 
 TEST_F(Save, WhoIsDeposedIsNotAsked)
@@ -385,6 +384,17 @@ TEST_F(Save, WhoIsDeposedIsNotAsked)
     refused(save(), 75, "nobody leads it");
     for (const std::string &command : node_.heard())
         EXPECT_EQ(command.find("TAKE"), std::string::npos) << command;
+}
+
+TEST_F(Save, WhoDoesNotLeadOrDoesNotSayHowFarItIsIsNotAsked)
+{
+    node_.answers["QUORATE STATUS"] = status_says("follower", 4, 500);
+    std::string endpoint = node_.start();
+    std::string save_it = "snapshot save " + path_ + "/copy --timeout 50ms --endpoints " + endpoint;
+    refused(quorate(save_it), 75, "nobody leads it");
+    node_.answers["QUORATE STATUS"] = status_says("leader", 4, 0);
+    node_.answers["QUORATE SNAPSHOT TAKE 0 0"] = offer(500);
+    refused(quorate(save_it), 75, "nobody leads it");
 }
 
 TEST_F(Save, ARefusalEndsIt)

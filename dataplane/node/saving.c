@@ -1,8 +1,8 @@
-/* saving.c: QUORATE SNAPSHOT, for `quorate snapshot save`: a snapshot that reaches an entry, and its
- * bytes. On the edge's thread: a piece is one read of a bounded size.
+/* saving.c: QUORATE SNAPSHOT, for `quorate snapshot save`: a snapshot that reaches an entry, and
+ * its bytes. On the edge's thread: a piece is one read of a bounded size.
  *
  *   TAKE group index          {"index":n,"bytes":n}, or {} while the keeper is at it
- *   READ group index offset   hexadecimal, since texts hold no zeros; nothing: the file ends there */
+ *   READ group index offset   hexadecimal, as texts hold no zeros; nothing: the end */
 #include "dataplane/keeper/keeper.h"
 #include "dataplane/node/internal.h"
 

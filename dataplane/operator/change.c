@@ -1,5 +1,5 @@
-/* change.c: one group is brought to the goal by its leader, step by step: what it says is so decides
- * what it is asked next. */
+/* change.c: one group is brought to the goal by its leader, step by step: what it says is so
+ * decides what it is asked next. */
 #include "dataplane/operator/member.h"
 
 #include <inttypes.h>

@@ -128,14 +128,14 @@ TEST_F(Member, NothingIsAskedWhileAnotherChangeIsUnderWay)
 TEST_F(Member, RefusalsHaveTheirExitCodesAndSentences)
 {
     leader.answers["QUORATE GROUP"] = group({{1, "voter"}, {2, "voter"}});
-    leader.answers["QUORATE CHANGE"] = "-ERR CHANGE_REFUSED_WINDOW_FULL learner not added\r\n";
+    leader.answers["QUORATE CHANGE"] = "-ERR CHANGE_REFUSED_TOO_MANY learner not added\r\n";
     start();
     const struct {
         const char *arguments;
         int code;
         const char *sentence;
     } cases[] = {
-        {"add 4", 65, "group 0: CHANGE_REFUSED_WINDOW_FULL learner not added"},
+        {"add 4", 65, "group 0: CHANGE_REFUSED_TOO_MANY learner not added"},
         {"add 4 --address 10.1.0.5:7700", 65, "is at 10.1.0.4:7700, not at 10.1.0.5:7700"},
         {"add 7", 69, "at none of these endpoints"},
         {"promote 7", 65, "no member has the id 7"},

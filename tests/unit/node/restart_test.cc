@@ -3,10 +3,6 @@
 
 #include <cstdlib>
 
-extern "C" {
-#include "dataplane/keeper/keeper.h"
-}
-
 struct host *HostTest::host;
 
 namespace
@@ -112,29 +108,6 @@ TEST_F(Restart, MembersComeBackWithoutBootstrap)
     ASSERT_TRUE(node_group_status(leader(), 0, &status));
     EXPECT_GT(status.term, term) << "the term was kept";
     EXPECT_FALSE(bootstrap()) << "it is in a cluster already";
-}
-
-TEST_F(Restart, ASnapshotThatTheOperatorAskedForIsWhereItComesBackFrom)
-{
-    struct keeper_answer answer = {};
-    struct keeper_group_report report;
-    struct lane_group_status status;
-    ASSERT_NE(add(durable(1, 1)), nullptr) << error;
-    ASSERT_TRUE(bootstrap()) << error;
-    ASSERT_TRUE(await([&] {
-        return leader() != nullptr && node_group_status(leader(), 0, &status) && status.applied > 0;
-    }));
-    struct keeper *keeper = node_keeper(nodes[0]);
-    uint64_t ticket = keeper_ask(keeper, 0);
-    ASSERT_TRUE(await([&] { return keeper_answer(keeper, 0, ticket, &answer); }));
-    ASSERT_EQ(answer.refusal, SNAPSHOT_OK) << snapshot_refusal_sentence(answer.refusal);
-    EXPECT_NE(ask(nodes[0], "QUORATE STATUS").find("\"keeper.TAKEN\":1"), std::string::npos);
-    kill_all();
-    ASSERT_NE(add(durable(1, 1)), nullptr) << error;
-    ASSERT_TRUE(keeper_report(node_keeper(nodes[0]), 0, &report));
-    EXPECT_EQ(report.index, answer.index);
-    ASSERT_TRUE(await([&] { return leader() != nullptr; }));
-    unlink((folder + "/" + answer.name).c_str());
 }
 
 /* All nodes at once, and no file says where they are. */

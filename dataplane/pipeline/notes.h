@@ -63,7 +63,7 @@ void lane_snapshot_ask(struct lane *lane, uint16_t group);
 struct state *lane_state_to_walk(struct lane *lane, uint16_t group);
 
 /* The snapshot is durable. What storage has of the log before it may go, but for a margin, which
- * spares slow followers a snapshot after a restart; with `all`, because room is scarce, that too. */
+ * spares slow followers a snapshot after a restart; with `all`, where room is scarce, that too. */
 bool lane_snapshot_taken(struct lane *lane, uint16_t group, const struct raft_snapshot *snapshot,
                          bool all);
 bool lane_snapshot_sent(struct lane *lane, uint16_t group, uint16_t to, uint64_t index);

@@ -86,6 +86,13 @@ class WalCut : public WalCrash, public ::testing::WithParamInterface<uint32_t>
         EXPECT_TRUE(seen[stored_]) << "nothing was ever cut";
         EXPECT_TRUE(seen[seq_]) << "nothing ever survived";
     }
+
+    /* 0: it has been released before. */
+    uint64_t term_of(uint16_t group, uint64_t index) const
+    {
+        auto at = model_[group].entries.find(index);
+        return at == model_[group].entries.end() ? 0 : at->second.first;
+    }
 };
 
 TEST_P(WalCut, AnyCutOfWritesInFlightIsSurvived)
@@ -111,9 +118,9 @@ TEST_P(WalCut, AnyCutOfWritesInFlightIsSurvived)
         disk_.hold = false;
         while (poll() < seq_) {
         }
-        storage_release(storage_, 0, last0, 1);
+        storage_release(storage_, 0, last0, term_of(0, last0));
         uint64_t released1 = GetParam() == 2 ? last1 - 1 : last1;
-        storage_release(storage_, 1, released1, 1);
+        storage_release(storage_, 1, released1, term_of(1, released1));
         model_[0].entries.erase(model_[0].entries.begin(), model_[0].entries.upper_bound(last0));
         model_[1].entries.erase(model_[1].entries.begin(),
                                 model_[1].entries.upper_bound(released1));

@@ -253,6 +253,38 @@ TEST_F(Wal, SegmentsAreFreeOnceAllTheirGroupsHaveReleased)
     EXPECT_FALSE(found.any_damaged());
 }
 
+/* A snapshot of another history was put in the log's place. */
+TEST_F(Wal, WhatLiesBehindAReleaseOfAnotherTermIsNoneOfIts)
+{
+    open();
+    store(0, 1, 10, 1, 100);
+    storage_release(storage_, 0, 6, 3);
+    poll();
+    poll();
+    Found found;
+    ASSERT_EQ(start_on(disk_, &found), WAL_OPENED);
+    EXPECT_FALSE(found.any_damaged());
+    EXPECT_EQ(found.model[0].released, 6u);
+    EXPECT_TRUE(found.model[0].entries.empty());
+}
+
+TEST_F(Wal, AReleaseBeyondTheEndLeavesNothing)
+{
+    open();
+    store(0, 1, 10, 1, 100);
+    storage_release(storage_, 0, 50, 3);
+    log_restart(logs_[0], 50);
+    poll();
+    poll();
+    store(0, 51, 2, 3, 100);
+    Found found;
+    ASSERT_EQ(start_on(disk_, &found), WAL_OPENED);
+    EXPECT_FALSE(found.any_damaged());
+    EXPECT_EQ(found.model[0].released, 50u);
+    ASSERT_EQ(found.model[0].entries.size(), 2u);
+    EXPECT_EQ(found.model[0].entries.begin()->first, 51u);
+}
+
 TEST_F(Wal, ASegmentIsNotUsedAgainBeforeTheReleaseIsDurable)
 {
     open();

@@ -156,7 +156,8 @@ static bool set_strict(struct node_file *file, const char *text)
 
 static bool set_snapshot_after(struct node_file *file, const char *text)
 {
-    return config_size_bytes(text, &file->node.snapshot_after_bytes);
+    file->node.snapshot_never = strcmp(text, "never") == 0;
+    return file->node.snapshot_never || config_size_bytes(text, &file->node.snapshot_after_bytes);
 }
 
 static bool set_snapshot_rate(struct node_file *file, const char *text)
@@ -291,7 +292,8 @@ static const struct key keys[] = {
     {"storage", "log_file", set_log_file, "a size with its unit, such as 1GiB"},
     {"storage", "write_age_max", set_write_age, "a duration with its unit, such as 1s"},
     {"storage", "strict_restart", set_strict, "yes or no"},
-    {"storage", "snapshot_after", set_snapshot_after, "a size with its unit, such as 256MiB"},
+    {"storage", "snapshot_after", set_snapshot_after,
+     "never, or a size with its unit, such as 256MiB"},
     {"storage", "snapshot_rate", set_snapshot_rate, "a size with its unit, such as 64MiB"},
     {"storage", "log", set_log, "a size with its unit, such as 64MiB"},
     {"state", "keys", set_keys, "a number, without a unit"},

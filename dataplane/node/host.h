@@ -81,6 +81,7 @@ struct node_config {
     uint64_t log_bytes;
     const char *data;              /* folder of its logs; NULL: durability volatile */
     uint64_t log_file_bytes;       /* of a lane's write-ahead log */
+    bool snapshot_never;           /* but where somebody asks for one, or needs it */
     uint64_t snapshot_after_bytes; /* of a lane's log, with data; 0: a quarter of log_file_bytes */
     uint64_t snapshot_rate_bytes;  /* per second, to each receiver */
     bool strict_restart;           /* no restart is trusted: none votes before its log is matched */

@@ -26,14 +26,15 @@ bool node_keeper_open(struct node *node, char *error)
     static_assert(KEEPER_ERROR_MAX <= HOST_ERROR_MAX, "its sentences are passed on");
     const struct node_config *config = &node->config;
     const struct placement *plan = &node->host->placement;
+    uint64_t after = config->snapshot_after_bytes != 0 ? config->snapshot_after_bytes
+                                                       : config->log_file_bytes / 4;
     struct keeper_config keeper = {
         .self = config->id,
         .group_count = config->group_count,
         .lane_count = config->lane_count,
         .data = config->data,
         .state = config->state,
-        .snapshot_after_bytes = config->snapshot_after_bytes != 0 ? config->snapshot_after_bytes
-                                                                  : config->log_file_bytes / 4,
+        .snapshot_after_bytes = config->snapshot_never ? 0 : after,
         .bytes_per_second = config->snapshot_rate_bytes,
         .run = wall_clock_ns(),
         .topology = &node->host->topology,

@@ -185,7 +185,7 @@ TEST(Config, RefusesByNameAndLine)
         {"[storage]\ndata = /tmp\n", "data is named, but durability is volatile"},
         {"[storage]\ndata =\n", "wants a folder"},
         {"[storage]\nlog_file = 1\n", "wants a size with its unit"},
-        {"[storage]\nsnapshot_after = 1\n", "wants a size with its unit"},
+        {"[storage]\nsnapshot_after = 1\n", "wants never, or a size with its unit"},
         {"[storage]\nsnapshot_rate = 1\n", "wants a size with its unit"},
         {"[raft]\nelection = 3s\n", "there is no such key"},
         {"[rafts]\nheartbeat = 20ms\n", "there is no such key"},

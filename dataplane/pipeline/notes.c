@@ -346,6 +346,8 @@ static bool install(struct lane *lane, uint32_t slot, const struct errand *erran
 {
     struct group *group = &lane->group[slot];
     const struct raft_snapshot *snapshot = &errand->snapshot;
+    if (snapshot->index <= raft_commit(group->raft)) /* what waits behind it waits no longer */
+        return note_installed(lane, group, LANE_NOTE_NOT_INSTALLED);
     if (group->installing != 0 || group->handed != state_applied_index(group->state))
         return false;
     if (!doorway_fits(lane->notes, 1, sizeof(struct lane_note)))

@@ -1,368 +1,428 @@
 #include "tests/sim/disk.h"
 
+#include "dataplane/log/format.h"
+#include "dataplane/log/storage_calls.h"
 #include "numa/base/assert.h"
 #include "numa/base/bits.h"
 #include "tests/sim/node.h"
+#include "tests/sim/platter.h"
+#include "tests/sim/report.h"
 #include "tests/sim/witness.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WRITES_MAX 8192u /* waiting; more than a lane hands out */
+#define WRITES_MAX        8192u /* waiting; more than a lane hands out */
+#define SEGMENT_BYTES     (UINT64_C(256) << 10)
+#define SEGMENTS_MIN      32u
+#define SEGMENTS_MAX      2048u
+#define BATCH_BYTES       (64u << 10)
+#define BODY_BYTES_MAX    (16u << 10)
+#define BYTES_PER_COMMAND 6000.0 /* a write each, mostly */
+
+struct stored_entry {
+    uint64_t term;
+    uint64_t hash;
+};
 
 struct write {
     struct storage_write what;
-    uint64_t due_ns;
-    uint8_t *entries; /* a copy, malloc; NULL: none */
-    uint64_t entry_bytes;
+    struct stored_entry *entry; /* malloc; NULL: none */
 };
 
-/* What a crash leaves: the log as bytes. */
-struct platter {
-    struct disk_log log;
-    uint64_t *end; /* of entry i in `bytes` */
-    uint8_t *bytes;
-    uint64_t bytes_room;
-};
-
-struct storage {
+struct disk {
+    struct storage storage; /* what the lane has */
     struct world *world;
+    struct storage *wal; /* NULL: down */
+    struct platter *platter;
+    struct wal_config config;
+    void *memory; /* of the wal */
     uint32_t number;
-    struct random_state random;
-    uint64_t write_ns;     /* 0: as usual */
-    uint64_t flush_end_ns; /* under way, or the last one */
-    uint64_t next_end_ns;  /* of the one behind it; 0: nothing waits for it */
+    bool made;
+    bool full;
+    bool refuses;
+    uint64_t offered_seq;
     uint64_t stored_seq;
-    bool failed;
     uint32_t head;
     uint32_t tail;
     struct write waiting[WRITES_MAX];
     struct disk_log written[GROUPS_MAX];
-    struct platter durable[GROUPS_MAX];
+    struct disk_log durable[GROUPS_MAX];
 };
 
-struct storage *disk_open(struct world *world, uint32_t node)
+static struct disk *disk_of(struct storage *storage)
 {
-    struct storage *disk = sim_allocate(sizeof *disk);
-    disk->world = world;
-    disk->number = node;
-    random_init(&disk->random, random_next(&world->random));
-    for (uint32_t g = 0; g < GROUPS_MAX; g++) {
-        disk->written[g].hard_vote = RAFT_NOBODY;
-        disk->durable[g].log.hard_vote = RAFT_NOBODY;
-    }
-    return disk;
+    return (void *)storage;
 }
 
-static void log_free(struct disk_log *log)
-{
-    free(log->term);
-    free(log->chain);
-}
+/* ---- images ---------------------------------------------------------------------------------- */
 
-static void drop_waiting(struct storage *disk)
-{
-    for (; disk->head != disk->tail; disk->head++)
-        free(disk->waiting[disk->head % WRITES_MAX].entries);
-}
-
-void disk_close(struct storage *disk)
-{
-    drop_waiting(disk);
-    for (uint32_t g = 0; g < GROUPS_MAX; g++) {
-        log_free(&disk->written[g]);
-        log_free(&disk->durable[g].log);
-        free(disk->durable[g].end);
-        free(disk->durable[g].bytes);
-    }
-    free(disk);
-}
-
-/* ---- logs ------------------------------------------------------------------------------------ */
-
-static bool log_room(struct disk_log *log, uint64_t index)
+static void image_room(struct disk_log *log, uint64_t index)
 {
     if (index < log->room)
-        return false;
+        return;
     log->room = power_of_two_at_least(index + 1024);
     log->term = sim_grow(log->term, log->room * sizeof *log->term);
     log->chain = sim_grow(log->chain, log->room * sizeof *log->chain);
     log->term[0] = log->chain[0] = 0;
-    return true;
 }
 
-/* Entry last + 1. */
-static void log_add(struct disk_log *log, const struct wire_entry *entry)
+static void image_add(struct disk_log *log, uint64_t term, uint64_t hash)
 {
     uint64_t index = log->last + 1;
-    (void)log_room(log, index);
-    ENSURE(entry != NULL && entry->index == index);
-    uint64_t hash = trace_hash(entry, WIRE_ENTRY_BYTES + entry->body_bytes);
-    log->term[index] = entry->term;
+    image_room(log, index);
+    log->term[index] = term;
     log->chain[index] = trace_mix(log->chain[index - 1], hash);
     log->last = index;
 }
 
-static void platter_add(struct platter *platter, const struct wire_entry *entry)
+static void image_copy(struct disk_log *to, const struct disk_log *from)
 {
-    uint32_t size = wire_entry_size(entry->body_bytes);
-    uint64_t at = platter->log.last != 0 ? platter->end[platter->log.last] : 0;
-    if (log_room(&platter->log, platter->log.last + 1))
-        platter->end = sim_grow(platter->end, platter->log.room * sizeof *platter->end);
-    if (at + size > platter->bytes_room) {
-        platter->bytes_room = power_of_two_at_least(at + size + 4096);
-        platter->bytes = sim_grow(platter->bytes, platter->bytes_room);
-    }
-    memcpy(platter->bytes + at, entry, size);
-    log_add(&platter->log, entry);
-    platter->end[platter->log.last] = at + size;
-}
-
-/* Entries of a write, at most `count` of them, replace what was there. */
-static void make_durable(struct storage *disk, const struct write *write, uint64_t count)
-{
-    struct platter *platter = &disk->durable[write->what.group];
-    platter->log.hard_term = write->what.term;
-    platter->log.hard_vote = write->what.vote;
-    if (write->what.first == 0 || count == 0)
+    image_room(to, from->last);
+    to->last = from->last;
+    to->hard_term = from->hard_term;
+    to->hard_vote = from->hard_vote;
+    to->damaged = from->damaged;
+    if (from->last == 0)
         return;
-    ENSURE(write->what.first <= platter->log.last + 1);
-    platter->log.last = write->what.first - 1;
-    const uint8_t *at = write->entries;
-    for (uint64_t i = write->what.first; i <= write->what.last && count != 0; i++, count--) {
-        const struct wire_entry *entry = (const void *)at;
-        platter_add(platter, entry);
-        at += wire_entry_size(entry->body_bytes);
-    }
+    memcpy(to->term, from->term, (from->last + 1) * sizeof *to->term);
+    memcpy(to->chain, from->chain, (from->last + 1) * sizeof *to->chain);
 }
 
-void disk_settle(struct storage *disk)
+static uint64_t entry_hash(const struct wire_entry *entry)
 {
-    uint64_t before = disk->stored_seq;
-    for (; disk->head != disk->tail; disk->head++) {
-        struct write *write = &disk->waiting[disk->head % WRITES_MAX];
-        if (write->due_ns > disk->world->now_ns)
-            break;
-        make_durable(disk, write, UINT64_MAX);
-        disk->stored_seq = write->what.seq;
-        free(write->entries);
-    }
-    if (disk->stored_seq != before)
-        world_note(disk->world, TRACE_STORED, disk->number, disk->stored_seq, 0, 0);
+    return trace_hash(entry, WIRE_ENTRY_BYTES + entry->body_bytes);
 }
 
-const struct disk_log *disk_written(const struct storage *disk, uint16_t group)
+const struct disk_log *disk_written(const struct disk *disk, uint16_t group)
 {
     return &disk->written[group];
 }
 
-const struct disk_log *disk_durable(struct storage *disk, uint16_t group)
+const struct disk_log *disk_durable(const struct disk *disk, uint16_t group)
 {
-    disk_settle(disk);
-    return &disk->durable[group].log;
+    return &disk->durable[group];
 }
 
-/* ---- storage.h ------------------------------------------------------------------------------- */
+/* ---- writes ---------------------------------------------------------------------------------- */
 
-static uint64_t flush_ns(struct storage *disk)
+/* Truncation may have overtaken a write of a split lane: what is gone, and what is of a later term
+ * than the write, is covered by a later one. The log judges alike (writer.c). */
+static const struct wire_entry *entry_of(const struct storage_write *what, const struct log *log,
+                                         uint64_t index)
 {
-    uint64_t usual_ns = disk->write_ns != 0 ? disk->write_ns : disk->world->shape.disk_ns;
-    return usual_ns / 2 + random_below(&disk->random, usual_ns);
+    if (what->first == 0 || index > what->last)
+        return NULL;
+    const struct wire_entry *entry = log_entry(log, index);
+    return entry != NULL && entry->term <= what->term ? entry : NULL;
 }
 
-/* One flush at a time; what is written meanwhile waits for the next one, together. */
-static uint64_t due_ns(struct storage *disk)
+static void keep_write(struct disk *disk, const struct storage_write *what, const struct log *log)
 {
-    uint64_t now_ns = disk->world->now_ns;
-    if (disk->failed)
-        return UINT64_MAX;
-    if (now_ns >= disk->flush_end_ns) {
-        disk->flush_end_ns = disk->next_end_ns;
-        disk->next_end_ns = 0;
-    }
-    if (now_ns >= disk->flush_end_ns)
-        return disk->flush_end_ns = now_ns + flush_ns(disk);
-    if (disk->next_end_ns == 0)
-        disk->next_end_ns = disk->flush_end_ns + flush_ns(disk);
-    return disk->next_end_ns;
-}
-
-/* Truncation may have overtaken a write of a split lane: what is gone is covered by a later
- * write. */
-static void copy_entries(struct write *write, const struct log *log)
-{
+    ENSURE(disk->tail - disk->head < WRITES_MAX);
+    struct write *write = &disk->waiting[disk->tail++ % WRITES_MAX];
+    *write = (struct write){.what = *what};
+    if (what->first == 0)
+        return;
+    write->entry = sim_allocate((what->last + 1 - what->first) * sizeof *write->entry);
     const struct wire_entry *entry;
-    uint64_t end = write->what.first;
-    for (; end <= write->what.last && (entry = log_entry(log, end)) != NULL; end++)
-        write->entry_bytes += wire_entry_size(entry->body_bytes);
-    write->what.last = end - 1;
-    if (end == write->what.first)
-        write->what.first = 0;
-    write->entries = sim_allocate(write->entry_bytes);
-    uint8_t *to = write->entries;
-    for (uint64_t i = write->what.first; i != 0 && i < end; i++) {
-        entry = log_entry(log, i);
-        memcpy(to, entry, wire_entry_size(entry->body_bytes));
-        to += wire_entry_size(entry->body_bytes);
-    }
+    uint64_t index = what->first;
+    for (; (entry = entry_of(what, log, index)) != NULL; index++)
+        write->entry[index - what->first] = (struct stored_entry){entry->term, entry_hash(entry)};
+    write->what.last = index - 1;
 }
 
-static void submit(struct storage *disk, const struct storage_write *what, struct log *log)
+static void make_durable(struct disk *disk, const struct write *write)
+{
+    const struct storage_write *what = &write->what;
+    struct disk_log *durable = &disk->durable[what->group];
+    durable->hard_term = what->term;
+    durable->hard_vote = what->vote;
+    if (what->first == 0 || what->last < what->first)
+        return;
+    ENSURE(what->first <= durable->last + 1);
+    durable->last = what->first - 1;
+    for (uint64_t i = what->first; i <= what->last; i++)
+        image_add(durable, write->entry[i - what->first].term, write->entry[i - what->first].hash);
+}
+
+static void note_offered(struct disk *disk, const struct storage_write *what, const struct log *log)
 {
     struct world *world = disk->world;
     struct disk_log *written = &disk->written[what->group];
-    ENSURE(disk->tail - disk->head < WRITES_MAX);
     const struct node *node = world->node[disk->number];
     uint64_t held = witness_held(world->witness, node, what->group);
-    struct write *write = &disk->waiting[disk->tail++ % WRITES_MAX];
-    *write = (struct write){.what = *what, .due_ns = due_ns(disk)};
+    disk->offered_seq = what->seq;
     written->hard_term = what->term;
     written->hard_vote = what->vote;
     if (what->hard_state_changed)
         world_note(world, TRACE_VOTES, disk->number, what->seq, what->term, what->vote);
-    if (what->first != 0)
-        copy_entries(write, log);
-    what = &write->what;
-    if (what->first != 0) {
+    const struct wire_entry *entry = entry_of(what, log, what->first);
+    if (entry != NULL) {
         ENSURE(what->first <= written->last + 1);
         written->last = what->first - 1;
-        const uint8_t *at = write->entries;
-        for (uint64_t i = what->first; i <= what->last; i++) {
-            const struct wire_entry *entry = (const void *)at;
-            log_add(written, entry);
-            at += wire_entry_size(entry->body_bytes);
-        }
+        for (uint64_t i = what->first; entry != NULL; entry = entry_of(what, log, ++i))
+            image_add(written, entry->term, entry_hash(entry));
         world_note(world, TRACE_WRITES, disk->number, what->seq, what->first, what->last);
     }
-    witness_wrote(world->witness, node, what->group, what->first, held);
+    witness_wrote(world->witness, node, what->group,
+                  entry_of(what, log, what->first) != NULL ? what->first : 0, held);
 }
 
-uint32_t storage_submit(struct storage *disk, const struct storage_write *writes, uint32_t count,
-                        struct log *const *logs, uint64_t now_ns)
-{
-    (void)now_ns; /* the lane's; the disk has the world's */
-    for (uint32_t i = 0; i < count; i++)
-        submit(disk, &writes[i], logs[i]);
-    return count;
-}
+/* ---- storage.h ------------------------------------------------------------------------------- */
 
-uint64_t storage_poll(struct storage *disk, uint64_t now_ns)
+static uint32_t submit(struct storage *storage, const struct storage_write *writes, uint32_t count,
+                       struct log *const *logs, uint64_t now_ns)
 {
-    (void)now_ns;
-    disk_settle(disk);
-    return disk->stored_seq;
-}
-
-bool storage_failed(const struct storage *disk)
-{
-    return disk->failed;
-}
-
-/* No world takes snapshots yet. */
-void storage_release(struct storage *disk, uint16_t group, uint64_t index, uint64_t term)
-{
-    (void)disk;
-    (void)group;
-    (void)index;
-    (void)term;
-}
-
-bool storage_full(const struct storage *disk)
-{
-    (void)disk;
-    return false;
-}
-
-const char *storage_durability(const struct storage *disk)
-{
-    (void)disk;
-    return "simulated";
-}
-
-/* ---- what happens to it ---------------------------------------------------------------------- */
-
-uint64_t disk_next_ns(const struct storage *disk)
-{
-    return disk->head != disk->tail ? disk->waiting[disk->head % WRITES_MAX].due_ns : UINT64_MAX;
-}
-
-void disk_slow(struct storage *disk, uint64_t write_ns)
-{
-    disk->write_ns = write_ns;
-    if (write_ns != 0 || disk->failed)
-        return;
-    /* Well again: nothing waits longer than two flushes from now. */
-    uint64_t end_ns = disk->world->now_ns + 2 * disk->world->shape.disk_ns;
-    for (uint32_t i = disk->head; i != disk->tail; i++)
-        disk->waiting[i % WRITES_MAX].due_ns =
-            min_u64(disk->waiting[i % WRITES_MAX].due_ns, end_ns);
-    disk->flush_end_ns = min_u64(disk->flush_end_ns, end_ns);
-    disk->next_end_ns = min_u64(disk->next_end_ns, end_ns);
-}
-
-void disk_fail(struct storage *disk)
-{
-    disk->failed = true;
-    for (uint32_t i = disk->head; i != disk->tail; i++)
-        disk->waiting[i % WRITES_MAX].due_ns = UINT64_MAX;
-}
-
-void disk_crash(struct storage *disk)
-{
-    disk_settle(disk);
-    uint32_t pending = disk->tail - disk->head;
-    uint32_t survive = (uint32_t)random_below(&disk->random, pending + 1);
-    for (uint32_t i = 0; i < survive; i++)
-        make_durable(disk, &disk->waiting[(disk->head + i) % WRITES_MAX], UINT64_MAX);
-    if (survive < pending) {
-        const struct write *torn = &disk->waiting[(disk->head + survive) % WRITES_MAX];
-        if (chance(&disk->random, 50))
-            make_durable(disk, torn, random_below(&disk->random, 8));
+    struct disk *disk = disk_of(storage);
+    uint32_t taken = 0;
+    for (; taken < count; taken++) {
+        const struct storage_write *what = &writes[taken];
+        if (what->seq > disk->offered_seq)
+            note_offered(disk, what, logs[taken]);
+        if ((disk->full && what->first != 0) ||
+            storage_submit(disk->wal, what, 1, &logs[taken], now_ns) == 0)
+            break;
+        keep_write(disk, what, logs[taken]);
     }
-    world_note(disk->world, TRACE_CRASH, disk->number, pending, survive, 0);
+    disk->refuses = taken < count;
+    return taken;
+}
+
+static uint64_t poll(struct storage *storage, uint64_t now_ns)
+{
+    struct disk *disk = disk_of(storage);
+    uint64_t stored = storage_poll(disk->wal, now_ns);
+    if (stored == disk->stored_seq)
+        return stored;
+    disk->stored_seq = stored;
+    for (; disk->head != disk->tail; disk->head++) {
+        struct write *write = &disk->waiting[disk->head % WRITES_MAX];
+        if (write->what.seq > stored)
+            break;
+        make_durable(disk, write);
+        free(write->entry);
+    }
+    world_note(disk->world, TRACE_STORED, disk->number, stored, 0, 0);
+    return stored;
+}
+
+static void release(struct storage *storage, uint16_t group, uint64_t index, uint64_t term)
+{
+    storage_release(disk_of(storage)->wal, group, index, term);
+}
+
+static bool failed(const struct storage *storage)
+{
+    return storage_failed(((const struct disk *)storage)->wal);
+}
+
+static bool full(const struct storage *storage)
+{
+    const struct disk *disk = (const void *)storage;
+    return disk->full || storage_full(disk->wal);
+}
+
+static uint64_t age_ns(const struct storage *storage, uint64_t now_ns)
+{
+    return storage_age_ns(((const struct disk *)storage)->wal, now_ns);
+}
+
+static void report(const struct storage *storage, struct storage_report *report)
+{
+    storage_report(((const struct disk *)storage)->wal, report);
+}
+
+static const struct storage_calls calls = {
+    .durability = "simulated",
+    .submit = submit,
+    .poll = poll,
+    .release = release,
+    .failed = failed,
+    .full = full,
+    .age_ns = age_ns,
+    .report = report,
+};
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static uint32_t segments_of(const struct world *world)
+{
+    double clients = world->shape.network_actors + world->shape.edge_actors;
+    double commands = clients * world->options.minutes * 60.0 * (double)SECOND_NS /
+                      ((double)world->shape.think_ns / 2.0);
+    double segments = commands * BYTES_PER_COMMAND / (double)SEGMENT_BYTES;
+    return SEGMENTS_MIN + (uint32_t)min_u64((uint64_t)segments, SEGMENTS_MAX);
+}
+
+struct disk *disk_open(struct world *world, uint32_t node)
+{
+    struct disk *disk = sim_allocate(sizeof *disk);
+    disk->storage.calls = &calls;
+    disk->world = world;
+    disk->number = node;
+    for (uint32_t g = 0; g < GROUPS_MAX; g++)
+        disk->written[g].hard_vote = disk->durable[g].hard_vote = RAFT_NOBODY;
+    wal_config_defaults(&disk->config);
+    disk->config.cluster = world->cluster;
+    disk->config.nonce = trace_mix(world->cluster, node + 1);
+    disk->config.nonce_known = true;
+    disk->config.segment_bytes = SEGMENT_BYTES;
+    disk->config.segments = segments_of(world);
+    disk->config.batch_bytes = BATCH_BYTES;
+    disk->config.body_bytes_max = BODY_BYTES_MAX;
+    disk->config.group_count = (uint16_t)world->shape.groups;
+    disk->config.node = (uint16_t)(node + 1);
+    disk->platter =
+        platter_open(world, node, FORMAT_SUPER_BYTES + disk->config.segments * SEGMENT_BYTES);
+    disk->config.file = platter_file(disk->platter);
+    size_t bytes = round_up(wal_footprint(&disk->config), CACHE_LINE_BYTES);
+    disk->memory = aligned_alloc(CACHE_LINE_BYTES, bytes);
+    ENSURE(bytes != 0 && disk->memory != NULL);
+    return disk;
+}
+
+static void drop_waiting(struct disk *disk)
+{
+    for (; disk->head != disk->tail; disk->head++)
+        free(disk->waiting[disk->head % WRITES_MAX].entry);
+}
+
+void disk_close(struct disk *disk)
+{
     drop_waiting(disk);
-    disk->failed = false;
-    disk->stored_seq = 0; /* a booted lane counts from 1 again */
-    disk->flush_end_ns = disk->next_end_ns = 0;
     for (uint32_t g = 0; g < GROUPS_MAX; g++) {
-        struct disk_log *written = &disk->written[g];
-        const struct disk_log *durable = &disk->durable[g].log;
-        written->last = durable->last;
-        written->hard_term = durable->hard_term;
-        written->hard_vote = durable->hard_vote;
-        (void)log_room(written, durable->last);
-        for (uint64_t i = 1; i <= durable->last; i++) {
-            written->term[i] = durable->term[i];
-            written->chain[i] = durable->chain[i];
-        }
+        free(disk->written[g].term);
+        free(disk->written[g].chain);
+        free(disk->durable[g].term);
+        free(disk->durable[g].chain);
     }
+    platter_close(disk->platter);
+    free(disk->memory);
+    free(disk);
 }
 
-bool disk_recover(void *domain, uint16_t group, struct storage_recovered *recovered)
+struct platter *disk_platter(struct disk *disk)
 {
-    struct storage *disk = domain;
-    const struct disk_log *durable = &disk->durable[group].log;
-    uint64_t boots = disk->world->node[disk->number]->boots;
-    if (boots == 1)
-        return false;
-    *recovered = (struct storage_recovered){
-        .term = durable->hard_term,
-        .boots = boots,
-        .first = 1,
-        .last = durable->last,
-        .vote = durable->hard_vote,
-    };
-    world_note(disk->world, TRACE_RECOVERED, disk->number, group, durable->hard_term,
-               durable->last);
-    return true;
+    return disk->platter;
 }
 
-const struct wire_entry *disk_recover_entry(void *domain, uint16_t group, uint64_t index)
+void disk_crash(struct disk *disk)
 {
-    const struct storage *disk = domain;
-    const struct platter *platter = &disk->durable[group];
-    if (index == 0 || index > platter->log.last)
+    uint32_t pending = disk->tail - disk->head;
+    uint32_t flying = platter_crash(disk->platter);
+    world_note(disk->world, TRACE_CRASH, disk->number, pending, flying, 0);
+    disk->wal = NULL;
+    disk->full = disk->refuses = false;
+    disk->offered_seq = disk->stored_seq = 0; /* a booted lane counts from 1 again */
+}
+
+/* ---- recovery -------------------------------------------------------------------------------- */
+
+/* Reported as stored, and not replaced by anything that was under way. */
+static uint64_t certain(const struct disk *disk, uint16_t group)
+{
+    uint64_t last = disk->durable[group].last;
+    for (uint32_t i = disk->head; i != disk->tail; i++) {
+        const struct storage_write *what = &disk->waiting[i % WRITES_MAX].what;
+        if (what->group == group && what->first != 0)
+            last = min_u64(last, what->first - 1);
+    }
+    return last;
+}
+
+/* What was reported is there, unless the log says itself that it may not be. */
+static void compare(const struct disk *disk, uint16_t group, const struct disk_log *found)
+{
+    const struct disk_log *durable = &disk->durable[group];
+    uint64_t last = certain(disk, group);
+    if (found->damaged)
+        return;
+    if (found->last < last || (last != 0 && found->chain[last] != durable->chain[last]))
+        report_violation(disk->world,
+                         "durability: node %u reported index %" PRIu64
+                         " of group %u as stored, and a start finds another log, ending at "
+                         "%" PRIu64 ", undamaged",
+                         disk->number + 1, last, group, found->last);
+    bool same_term = found->hard_term == durable->hard_term;
+    if (found->hard_term < durable->hard_term ||
+        (same_term && durable->hard_vote != RAFT_NOBODY && found->hard_vote != durable->hard_vote))
+        report_violation(disk->world,
+                         "durability: node %u reported term %" PRIu64
+                         " and a vote of group %u as stored, and a start finds term %" PRIu64
+                         ", undamaged",
+                         disk->number + 1, durable->hard_term, group, found->hard_term);
+}
+
+static void look_back(struct disk *disk, uint16_t group)
+{
+    struct storage_recovered found = {.vote = RAFT_NOBODY};
+    struct disk_log *written = &disk->written[group];
+    bool any = wal_recover(disk->wal, group, &found);
+    written->last = 0;
+    written->hard_term = found.term;
+    written->hard_vote = found.vote;
+    written->damaged = found.damaged;
+    for (uint64_t i = 1; any && i <= found.last; i++) {
+        const struct wire_entry *entry = wal_recover_entry(disk->wal, group, i);
+        ENSURE(entry != NULL && entry->index == i);
+        image_add(written, entry->term, entry_hash(entry));
+    }
+    world_note(disk->world, TRACE_RECOVERED, disk->number + 1, group, found.term, found.last);
+    if (found.damaged)
+        world_note(disk->world, TRACE_DAMAGED, disk->number + 1, group, found.commit, 0);
+    compare(disk, group, written);
+    witness_found(disk->world->witness, disk->world->node[disk->number], group, found.commit);
+    image_copy(&disk->durable[group], written);
+}
+
+struct storage *disk_start(struct disk *disk)
+{
+    enum wal_refusal refusal;
+    disk->config.made = disk->made;
+    disk->wal = wal_open(disk->memory, &disk->config, &refusal);
+    if (disk->wal == NULL) {
+        if (refusal != WAL_REFUSED_WRITE)
+            report_violation(disk->world, "node %u's log is refused: %s", disk->number + 1,
+                             wal_refusal_sentence(refusal));
         return NULL;
-    uint64_t at = index != 1 ? platter->end[index - 1] : 0;
-    return (const void *)(platter->bytes + at);
+    }
+    disk->made = true;
+    for (uint16_t g = 0; g < disk->world->shape.groups; g++)
+        look_back(disk, g);
+    drop_waiting(disk);
+    return &disk->storage;
+}
+
+void *disk_recovery(struct disk *disk)
+{
+    return disk->wal;
+}
+
+void disk_started(struct disk *disk)
+{
+    wal_recovered(disk->wal);
+}
+
+/* ---- looks ----------------------------------------------------------------------------------- */
+
+uint64_t disk_next_ns(const struct disk *disk)
+{
+    return platter_next_ns(disk->platter);
+}
+
+bool disk_failed(const struct disk *disk)
+{
+    return disk->wal != NULL && storage_failed(disk->wal);
+}
+
+void disk_fill(struct disk *disk, bool full)
+{
+    disk->full = full;
+}
+
+bool disk_refuses(const struct disk *disk)
+{
+    return disk->refuses;
 }

@@ -18,6 +18,8 @@
 
 #include "numa/base/random.h"
 
+#define NODES_MAX 9u
+
 struct world;
 
 enum fault_kind {
@@ -25,6 +27,18 @@ enum fault_kind {
 #include "tests/sim/faults.def"
 #undef FAULT
     FAULT_COUNT
+};
+
+/* What a node is when it is struck. */
+enum fault_role {
+    ROLE_LEADER,
+    ROLE_FOLLOWER,
+    ROLE_CANDIDATE,
+    ROLE_LEARNER,
+    ROLE_RECOVERING, /* damaged, or not yet as far as the group was when it started */
+    ROLE_STOPPED,
+    ROLE_DOWN,
+    ROLE_COUNT
 };
 
 struct fault_plan {
@@ -36,9 +50,14 @@ struct faults {
     struct random_state random;
     uint8_t percent[FAULT_COUNT];
     bool active[FAULT_COUNT];
-    uint64_t due_ns[FAULT_COUNT]; /* next begin or end; UINT64_MAX: never */
-    uint64_t next_ns;             /* the earliest of them */
-    uint64_t count[FAULT_COUNT];  /* frames hit, or episodes */
+    uint64_t due_ns[FAULT_COUNT];             /* next begin or end; UINT64_MAX: never */
+    uint64_t next_ns;                         /* the earliest of them */
+    uint64_t count[FAULT_COUNT];              /* frames hit, or episodes */
+    uint64_t struck[FAULT_COUNT][ROLE_COUNT]; /* by what the victim was, in each of its groups */
+    uint32_t doubtful;                        /* nodes whose disks were damaged, ever */
+    uint64_t asked_ns[NODES_MAX]; /* whoever was asked for its vote goes, or comes back, then */
+    uint32_t away;                /* ... and is gone */
+    bool hit[FAULT_COUNT];        /* the episode has done something */
     uint32_t victim[FAULT_COUNT]; /* of the episode: a node */
     uint32_t peer;                /* cut: the receiving host, or all */
     uint32_t side[2];             /* partition: hosts */
@@ -47,6 +66,7 @@ struct faults {
 };
 
 const char *fault_name(enum fault_kind kind);
+const char *fault_role_name(enum fault_role role);
 
 /* "none", "all", or "loss=30,partition,crash". False: `word` is the one that is wrong. */
 bool fault_plan_parse(const char *list, struct fault_plan *plan, char word[32]);
@@ -56,7 +76,14 @@ uint64_t faults_next_ns(const struct world *);
 void faults_run(struct world *); /* what is due now */
 void faults_heal(struct world *);
 
-/* Chance for one frame; counts it. */
-bool faults_hits_frame(struct world *, enum fault_kind kind);
+/* Chance for one frame, or one write of a node that crashes; counts it. `node`: whose; other hosts
+ * count in no state. */
+bool faults_hits(struct world *, enum fault_kind kind, uint32_t node);
+
+void faults_note(struct world *, enum fault_kind kind, uint32_t node);
+void faults_keep_next(struct faults *);
+
+/* A pre-vote is asked of this node. */
+void faults_asked(struct world *, uint32_t node);
 
 #endif

@@ -59,7 +59,9 @@ static const struct argp_option options[] = {
     {"minutes", KEY_MINUTES, "M", 0, "virtual minutes per run (default 1)", 0},
     {"faults", KEY_FAULTS, "LIST", 0,
      "none, all, or names with optional percentages: loss duplicate reorder (of frames), cut "
-     "partition pause crash skew disk (of the time); default all, which varies them by seed",
+     "partition pause crash skew jump disk stall full rot stray transfer (of the time), torn lost "
+     "(of writes that a crash finds under way), voter (of pre-votes asked for); default all, which "
+     "varies them by seed",
      0},
     {"liars", KEY_LIARS, "F", 0, "lying replicas: for pbft", 0},
     {"json", KEY_JSON, NULL, 0, "one line of JSON on standard output", 0},
@@ -260,6 +262,9 @@ static void add(struct world_result *total, const struct world_result *result)
     total->elections += result->elections;
     total->operations += result->operations;
     total->undecided += result->undecided;
+    for (int kind = 0; kind < FAULT_COUNT; kind++)
+        for (int role = 0; role < ROLE_COUNT; role++)
+            total->struck[kind][role] += result->struck[kind][role];
     for (int kind = 0; kind < FAULT_COUNT; kind++)
         total->faults[kind] += result->faults[kind];
     total->digest = trace_mix(total->digest, result->digest);

@@ -222,15 +222,15 @@ static void send(struct network *network, struct buffer *buffer)
         buffer_free(network, buffer);
         return;
     }
-    if (faults_hits_frame(world, FAULT_LOSS)) {
+    if (faults_hits(world, FAULT_LOSS, from)) {
         world_note(world, TRACE_LOST, from, to, 0, 0);
         buffer_free(network, buffer);
         return;
     }
-    if (faults_hits_frame(world, FAULT_DUPLICATE))
+    if (faults_hits(world, FAULT_DUPLICATE, from))
         duplicate(network, buffer);
     uint64_t after_ns = way_ns(network);
-    if (faults_hits_frame(world, FAULT_REORDER)) {
+    if (faults_hits(world, FAULT_REORDER, from)) {
         uint64_t most = chance(&network->random, 3) ? STRAGGLER_NS_MAX : REORDER_NS_MAX;
         uint64_t extra_ns = random_below(&network->random, most);
         world_note(world, TRACE_DELAYED, from, to, extra_ns / MICROSECOND_NS, 0);

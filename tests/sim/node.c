@@ -131,7 +131,7 @@ void node_close(struct node *node)
     free(node);
 }
 
-static struct lane_config config_of(struct node *node)
+static struct lane_config config_of(struct node *node, struct storage *storage)
 {
     const struct shape *shape = &node->world->shape;
     struct lane_config config = {
@@ -153,13 +153,13 @@ static struct lane_config config_of(struct node *node)
         .time_jump_max_ms = shape->time_jump_max_ms,
         .view = node->view,
         .queue = network_queue(node->world->network, node->number),
-        .storage = node->disk,
+        .storage = storage,
         .duct = {node->duct},
         .duct_count = 1,
         .clock = node,
-        .recover = disk_recover,
-        .recover_entry = disk_recover_entry,
-        .recover_domain = node->disk,
+        .recover = wal_recover,
+        .recover_entry = wal_recover_entry,
+        .recover_domain = disk_recovery(node->disk),
     };
     return config;
 }
@@ -230,10 +230,18 @@ void node_boot(struct node *node)
     node->duct = aligned_alloc(CACHE_LINE_BYTES, duct_bytes);
     ENSURE(node->duct != NULL);
     node->duct = duct_init(node->duct, DUCT_FRAMES, payload_max);
-    struct lane_config config = config_of(node);
+    struct storage *storage;
+    while ((storage = disk_start(node->disk)) == NULL)
+        disk_crash(node->disk); /* it went down again before it was up */
+    struct lane_config config = config_of(node, storage);
     take_memory(node, lane_footprint(&config, NULL));
     node->lane = lane_init(node->memory, &config);
-    ENSURE(lane_recover(node->lane) == NULL);
+    const char *wrong = lane_recover(node->lane);
+    if (wrong != NULL)
+        report_violation(world, "node %u does not start: %s", node_id(node), wrong);
+    disk_started(node->disk);
+    for (uint16_t g = 0; g < world->shape.groups; g++)
+        node->behind[g] = witness_committed(world->witness, g);
     node->state = NODE_UP;
     node->poll_at_ns = world->now_ns;
     shuffle_rooms(node);
@@ -259,6 +267,30 @@ void node_crash(struct node *node)
     for (uint32_t i = 0; i < world->actor_count; i++)
         if (actor_node(world->actor[i]) == node->number)
             actor_crash(world->actor[i]);
+}
+
+enum fault_role node_role(const struct node *node, uint16_t group)
+{
+    const raft *machine = node->state != NODE_DOWN ? lane_raft(node->lane, group) : NULL;
+    if (machine == NULL)
+        return ROLE_DOWN;
+    if (node->state == NODE_STOPPED)
+        return ROLE_STOPPED;
+    if (raft_is_leader(machine))
+        return ROLE_LEADER;
+    if (disk_written(node->disk, group)->damaged ||
+        state_applied_index(lane_state(node->lane, group)) < node->behind[group])
+        return ROLE_RECOVERING;
+    uint64_t index;
+    const struct wire_members *members = raft_members(machine, &index);
+    for (uint32_t i = 0; i < members->count; i++)
+        if (members->member[i].id == node_id(node) && members->member[i].role == WIRE_ROLE_LEARNER)
+            return ROLE_LEARNER;
+    if (raft_leader(machine) != RAFT_NOBODY)
+        return ROLE_FOLLOWER;
+    struct raft_status status;
+    raft_status(machine, &status);
+    return status.role == RAFT_FOLLOWER ? ROLE_FOLLOWER : ROLE_CANDIDATE;
 }
 
 void node_stop(struct node *node, uint64_t ns)

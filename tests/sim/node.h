@@ -36,7 +36,8 @@ struct node {
     uint8_t room_order[ROOM_COUNT];
     struct node_clock clock;
     struct random_state random;
-    struct storage *disk;
+    struct disk *disk;
+    uint64_t behind[GROUPS_MAX]; /* what was committed when it started */
     struct lane *lane;
     void *memory;
     struct duct *duct;
@@ -58,5 +59,6 @@ void node_poll(struct node *); /* its turn, at poll_at_ns */
 void node_wake(struct node *); /* something is there for it */
 void node_set_clock(struct node *, int64_t rate_ppm, int64_t wall_offset_ms);
 uint64_t node_local_ns(const struct node *);
+enum fault_role node_role(const struct node *, uint16_t group);
 
 #endif

@@ -32,6 +32,14 @@ void report_result(FILE *file, uint64_t seed, uint32_t runs, const struct world_
     for (int kind = 0; kind < FAULT_COUNT; kind++)
         (void)fprintf(file, "%s\"%s\":%" PRIu64, kind != 0 ? "," : "",
                       fault_name((enum fault_kind)kind), result->faults[kind]);
+    (void)fprintf(file, "},\"coverage\":{");
+    for (int kind = 0; kind < FAULT_COUNT; kind++) {
+        (void)fprintf(file, "%s\"%s\":{", kind != 0 ? "," : "", fault_name((enum fault_kind)kind));
+        for (int role = 0; role < ROLE_COUNT; role++)
+            (void)fprintf(file, "%s\"%s\":%" PRIu64, role != 0 ? "," : "",
+                          fault_role_name((enum fault_role)role), result->struck[kind][role]);
+        (void)fputc('}', file);
+    }
     (void)fprintf(file,
                   "},\"undecided\":%" PRIu64 ",\"violations\":%u,\"digest\":\"%016" PRIx64 "\"}\n",
                   result->undecided, violations, result->digest);
@@ -66,6 +74,7 @@ static _Noreturn void end_run(void)
             .digest = world->trace.digest,
         };
         memcpy(result.faults, world->faults.count, sizeof result.faults);
+        memcpy(result.struck, world->faults.struck, sizeof result.struck);
         report_result(stdout, world->options.seed, 1, &result, 1);
     }
     (void)fflush(NULL);

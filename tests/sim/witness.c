@@ -200,8 +200,8 @@ static uint32_t stored_votes(const struct witness *witness, uint32_t g, uint64_t
     uint32_t count = 0;
     for (uint32_t n = 0; n < witness->world->shape.replicas; n++) {
         const struct disk_log *durable = disk_durable(witness->world->node[n]->disk, (uint16_t)g);
-        count +=
-            durable->hard_term > term || (durable->hard_term == term && durable->hard_vote == id);
+        count += durable->damaged || durable->hard_term > term ||
+                 (durable->hard_term == term && durable->hard_vote == id);
     }
     return count;
 }
@@ -253,7 +253,7 @@ static uint32_t holders(const struct witness *witness, uint32_t g, uint64_t inde
     uint32_t count = 0;
     for (uint32_t n = 0; n < witness->world->shape.replicas; n++) {
         const struct disk_log *durable = disk_durable(witness->world->node[n]->disk, (uint16_t)g);
-        count += durable->last >= index && durable->chain[index] == chain;
+        count += durable->damaged || (durable->last >= index && durable->chain[index] == chain);
     }
     return count;
 }
@@ -368,14 +368,28 @@ void witness_booted(struct witness *witness, const struct node *node)
     }
 }
 
+/* Entries that are missing behind `commit` a damaged log may have held. */
+void witness_found(struct witness *witness, const struct node *node, uint16_t group,
+                   uint64_t commit)
+{
+    const struct group_witness *known = &witness->group[group];
+    const struct disk_log *found = disk_written(node->disk, group);
+    if (commit > known->committed || commit > found->last ||
+        (commit != 0 && found->chain[commit] != known->commitment[commit].chain))
+        report_violation(witness->world,
+                         "recovery: node %u takes its log of group %u up to index %" PRIu64
+                         " as committed, which is another entry, or none",
+                         node_id(node), group, commit);
+}
+
 static void check_group(struct witness *witness, const struct node *node, uint32_t g)
 {
     struct world *world = witness->world;
     struct seen *seen = &witness->seen[node->number][g];
     raft *machine = lane_raft(node->lane, (uint16_t)g);
-    /* When a doorway was full, a machine knows more than its disk was told: it is looked at
-     * again. */
-    if (machine == NULL || raft_dirty(machine))
+    /* When a doorway or the log was full, a machine knows more than its disk was told: it is looked
+     * at again. */
+    if (machine == NULL || raft_dirty(machine) || disk_refuses(node->disk))
         return;
     uint64_t term = raft_term(machine), commit = raft_commit(machine);
     uint64_t applied = state_applied_index(lane_state(node->lane, (uint16_t)g));
@@ -423,6 +437,8 @@ void witness_turned(struct witness *witness, const struct node *node, bool idle)
 static void check_promise(struct witness *witness, const struct node *node,
                           const struct wire_raft *message)
 {
+    if (message->kind == WIRE_PREVOTE)
+        faults_asked(witness->world, message->to - 1u);
     const struct disk_log *durable = disk_durable(node->disk, message->group);
     if (durable->hard_term > message->term)
         return; /* it has moved on since it promised, and with it what lies on the disk */
@@ -490,6 +506,11 @@ uint64_t witness_elections(const struct witness *witness)
     return witness->elections;
 }
 
+uint64_t witness_committed(const struct witness *witness, uint16_t group)
+{
+    return witness->group[group].committed;
+}
+
 uint64_t witness_commits(const struct witness *witness)
 {
     uint64_t commits = 0;
@@ -508,6 +529,10 @@ bool witness_converged(const struct witness *witness, struct witness_laggard *la
             laggard->commit =
                 max_u64(laggard->commit, raft_commit(lane_raft(world->node[n]->lane, g)));
         for (uint32_t n = 0; n < world->shape.replicas; n++) {
+            /* A leader that stays in office sends a damaged member nothing that it once confirmed:
+             * the lane does not tell its machine of the damage yet. */
+            if (disk_written(world->node[n]->disk, g)->damaged)
+                continue;
             laggard->node = n;
             laggard->applied = state_applied_index(lane_state(world->node[n]->lane, g));
             if (laggard->applied != laggard->commit)

@@ -30,6 +30,8 @@ void witness_close(struct witness *);
 
 void witness_booted(struct witness *, const struct node *);
 void witness_turned(struct witness *, const struct node *, bool idle);
+/* A start has read the log back, and takes what is up to `commit` as committed. */
+void witness_found(struct witness *, const struct node *, uint16_t group, uint64_t commit);
 /* Before and after entries from `first` on are handed to the disk (0: hard state alone). */
 uint64_t witness_held(const struct witness *, const struct node *, uint16_t group);
 void witness_wrote(struct witness *, const struct node *, uint16_t group, uint64_t first,
@@ -42,6 +44,7 @@ bool witness_lags(const struct witness *, const struct node *);
 uint32_t witness_leader(const struct witness *, uint16_t group); /* node; NODES_MAX: none known */
 uint64_t witness_elections(const struct witness *);
 uint64_t witness_commits(const struct witness *);
+uint64_t witness_committed(const struct witness *, uint16_t group);
 
 /* After healing: does every node have everything that is committed, applied? */
 struct witness_laggard {

@@ -188,7 +188,8 @@ static void check_history(struct world *world, struct world_result *result)
     struct linearize_limits limits;
     struct linearize_report report;
     linearize_limits_defaults(&limits);
-    bool clocks_are_right = world->faults.count[FAULT_SKEW] == 0;
+    bool clocks_are_right =
+        world->faults.count[FAULT_SKEW] == 0 && world->faults.count[FAULT_JUMP] == 0;
     if (clocks_are_right && world->shape.time_jump_max_ms == LONG_TIME_JUMP_MS)
         limits.rules.expires_early_ns = CLOCK_GRAIN_NS;
     if (linearize(world->history, &limits, &report) == LINEARIZE_VIOLATION) {
@@ -216,5 +217,6 @@ void world_run(struct world *world, struct world_result *result)
     for (uint32_t i = 0; i < world->history->count; i++)
         result->operations += world->history->operation[i].outcome == HISTORY_OK;
     memcpy(result->faults, world->faults.count, sizeof result->faults);
+    memcpy(result->struck, world->faults.struck, sizeof result->struck);
     result->digest = world->trace.digest;
 }

@@ -23,7 +23,6 @@
 #include "tests/sim/history.h"
 #include "tests/sim/trace.h"
 
-#define NODES_MAX  9u
 #define ACTORS_MAX 16u
 #define GROUPS_MAX 4u
 #define HOSTS_MAX  (NODES_MAX + ACTORS_MAX)
@@ -94,6 +93,7 @@ struct world_result {
     uint64_t operations;
     uint64_t undecided; /* keys whose history the linearizability checker gave up on */
     uint64_t faults[FAULT_COUNT];
+    uint64_t struck[FAULT_COUNT][ROLE_COUNT];
     uint64_t digest;
 };
 

@@ -350,7 +350,8 @@ void port_tx_burst(struct port_queue *queue, struct frame *frames, uint32_t coun
         buffer->bytes = frames[i].bytes;
         buffer->from = queue->host;
         buffer->to = frames[i].peer.ip - FIRST_ADDRESS;
-        witness_sent(world->witness, world->node[queue->host], buffer->data, buffer->bytes);
+        witness_sent(world->witness, world->node[queue->host], buffer->to, buffer->data,
+                     buffer->bytes);
         send(queue->network, buffer);
     }
     queue->counter[PORT_TX_SENT] += count;

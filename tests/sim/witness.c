@@ -437,8 +437,6 @@ void witness_turned(struct witness *witness, const struct node *node, bool idle)
 static void check_promise(struct witness *witness, const struct node *node,
                           const struct wire_raft *message)
 {
-    if (message->kind == WIRE_PREVOTE)
-        faults_asked(witness->world, message->to - 1u);
     const struct disk_log *durable = disk_durable(node->disk, message->group);
     if (durable->hard_term > message->term)
         return; /* it has moved on since it promised, and with it what lies on the disk */
@@ -460,8 +458,8 @@ static void check_promise(struct witness *witness, const struct node *node,
                          node_id(node), message->index, message->group);
 }
 
-void witness_sent(struct witness *witness, const struct node *node, const uint8_t *payload,
-                  uint32_t bytes)
+void witness_sent(struct witness *witness, const struct node *node, uint32_t to,
+                  const uint8_t *payload, uint32_t bytes)
 {
     struct wire_frame frame;
     struct wire_view view;
@@ -480,6 +478,8 @@ void witness_sent(struct witness *witness, const struct node *node, const uint8_
         if (wire_get_raft(&view, &message, &entries) != WIRE_OK)
             report_violation(witness->world, "node %u sends a malformed raft message",
                              node_id(node));
+        if (message.kind == WIRE_PREVOTE)
+            faults_asked(witness->world, to);
         check_promise(witness, node, &message);
     }
 }

@@ -36,7 +36,8 @@ void witness_found(struct witness *, const struct node *, uint16_t group, uint64
 uint64_t witness_held(const struct witness *, const struct node *, uint16_t group);
 void witness_wrote(struct witness *, const struct node *, uint16_t group, uint64_t first,
                    uint64_t held);
-void witness_sent(struct witness *, const struct node *, const uint8_t *payload, uint32_t bytes);
+void witness_sent(struct witness *, const struct node *, uint32_t to, const uint8_t *payload,
+                  uint32_t bytes);
 
 /* A leader that knows less than is committed: worth looking at often. */
 bool witness_lags(const struct witness *, const struct node *);

@@ -56,6 +56,7 @@ struct faults {
     uint64_t struck[FAULT_COUNT][ROLE_COUNT]; /* by what the victim was, in each of its groups */
     uint32_t doubtful;                        /* nodes whose disks were damaged, ever */
     uint64_t asked_ns[NODES_MAX]; /* whoever was asked for its vote goes, or comes back, then */
+    uint64_t asked_rest_ns;       /* not before */
     uint32_t away;                /* ... and is gone */
     bool hit[FAULT_COUNT];        /* the episode has done something */
     uint32_t victim[FAULT_COUNT]; /* of the episode: a node */

@@ -14,6 +14,7 @@
 #define SILENCE_NS_MAX    MILLISECOND_NS
 #define ISOLATE_NS_MAX    (60 * MILLISECOND_NS)
 #define VOTER_DOWN_NS_MAX (20 * MILLISECOND_NS)
+#define VOTER_REST_NS_MAX (4 * SECOND_NS) /* a start costs more than a minute without any */
 #define BALK_PERCENT      5u
 #define BALK_WRITES       2u /* of the superblock's two copies */
 #define FAILS_PERCENT     10u
@@ -127,10 +128,12 @@ void faults_asked(struct world *world, uint32_t number)
 {
     struct faults *faults = &world->faults;
     if (number >= world->shape.replicas || world->node[number]->state == NODE_DOWN ||
-        faults->asked_ns[number] != UINT64_MAX || !faults_hits(world, FAULT_VOTER, number))
+        faults->asked_ns[number] != UINT64_MAX || world->now_ns < faults->asked_rest_ns ||
+        !faults_hits(world, FAULT_VOTER, number))
         return;
     /* Later, not in the midst of somebody else's turn. */
     faults->asked_ns[number] = world->now_ns + 1;
+    faults->asked_rest_ns = world->now_ns + random_below(&faults->random, VOTER_REST_NS_MAX);
     faults->next_ns = min_u64(faults->next_ns, faults->asked_ns[number]);
 }
 

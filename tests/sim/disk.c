@@ -412,11 +412,6 @@ uint64_t disk_next_ns(const struct disk *disk)
     return platter_next_ns(disk->platter);
 }
 
-bool disk_failed(const struct disk *disk)
-{
-    return disk->wal != NULL && storage_failed(disk->wal);
-}
-
 void disk_fill(struct disk *disk, bool full)
 {
     disk->full = full;

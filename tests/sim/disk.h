@@ -44,8 +44,7 @@ void disk_started(struct disk *);
 void disk_crash(struct disk *);
 
 uint64_t disk_next_ns(const struct disk *); /* when the next write is durable */
-bool disk_failed(const struct disk *);
-void disk_fill(struct disk *, bool full); /* takes nothing that adds entries */
+void disk_fill(struct disk *, bool full);   /* takes nothing that adds entries */
 /* Handed to it, but not taken yet: the lane's log is ahead of what was written. */
 bool disk_refuses(const struct disk *);
 

@@ -334,6 +334,11 @@ void platter_fail(struct platter *platter)
     keep_next(platter);
 }
 
+bool platter_failed(const struct platter *platter)
+{
+    return platter->failed;
+}
+
 void platter_balk(struct platter *platter, uint32_t writes)
 {
     platter->writes_left = writes;
@@ -360,9 +365,4 @@ bool platter_rot(struct platter *platter)
 void platter_stray(struct platter *platter)
 {
     platter->stray_next = true;
-}
-
-bool platter_strayed(const struct platter *platter)
-{
-    return platter->stray != NULL;
 }

@@ -27,6 +27,7 @@ uint32_t platter_crash(struct platter *);         /* how many writes were under 
 void platter_slow(struct platter *, uint64_t write_ns); /* 0: as usual */
 void platter_hang(struct platter *, bool hangs);        /* nothing is done until it ends */
 void platter_fail(struct platter *);                    /* every write fails, until a crash */
+bool platter_failed(const struct platter *);
 void platter_balk(struct platter *, uint32_t writes); /* blocking ones fail after so many, ditto */
 
 /* Damage, to be seen at the next start. False: nothing is there to be damaged. */
@@ -34,6 +35,5 @@ bool platter_rot(struct platter *);
 /* The next write goes to a wrong place, and damages what is there. What nothing could show later,
  * the loss of the last writes of all, is mended by platter_crash. */
 void platter_stray(struct platter *);
-bool platter_strayed(const struct platter *);
 
 #endif

@@ -349,7 +349,7 @@ void strikes_end(struct world *world, enum fault_kind kind)
     case FAULT_DISK:
         platter_slow(platter, 0);
         world_note(world, TRACE_DISK_WELL, node_id(victim), 0, 0, 0);
-        if (disk_failed(victim->disk))
+        if (platter_failed(platter)) /* whether it was noticed or not */
             restart(victim);
         break;
     case FAULT_STALL:

@@ -122,6 +122,12 @@ static void draw_plan(struct faults *faults, bool clocks_matter)
         faults->percent[FAULT_PARTITION] = (uint8_t)between(&faults->random, 20, 40);
         faults->percent[FAULT_TRANSFER] = (uint8_t)between(&faults->random, 20, 50);
         faults->percent[FAULT_CUT] = (uint8_t)between(&faults->random, 5, 20);
+        faults->percent[FAULT_VOTER] = chance(&faults->random, 30) ? 50 : 0;
+        /* What keeps a leader from serving, or its clients from asking, hides a wrong lease. */
+        faults->percent[FAULT_DISK] = faults->percent[FAULT_STALL] = faults->percent[FAULT_FULL] =
+            0;
+        faults->percent[FAULT_ROT] = faults->percent[FAULT_STRAY] = faults->percent[FAULT_CRASH] =
+            0;
     } else if (any == 0)
         faults->percent[FAULT_CRASH] = kinds[FAULT_CRASH].percent;
 }

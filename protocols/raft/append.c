@@ -180,6 +180,15 @@ void raft_append_receive(raft *r, struct raft_input *input)
     }
 }
 
+static void confirm(raft *r, uint64_t index, uint64_t after_seq)
+{
+    struct wire_raft *reply = &raft_send_add(r, WIRE_APPEND_REPLY, r->owed.to, after_seq)->message;
+    reply->index = index;
+    reply->round = r->owed.round;
+    /* an answer needs no commit index: its place says how much this member would rather lead */
+    reply->commit = r->doubtful ? 0 : r->config.priority;
+}
+
 void raft_append_send_owed(raft *r)
 {
     struct raft_owed *owed = &r->owed;
@@ -194,18 +203,11 @@ void raft_append_send_owed(raft *r)
     if (owed->reply) {
         uint64_t entry_seq = raft_commit_seq_of_entry(r, owed->matched);
         if (entry_seq == 0 || owed->echo) {
-            struct wire_raft *reply =
-                &raft_send_add(r, WIRE_APPEND_REPLY, owed->to, term_seq)->message;
-            reply->index = entry_seq == 0 ? owed->matched : min_u64(owed->matched, r->stored);
-            reply->round = owed->round;
+            uint64_t index = entry_seq == 0 ? owed->matched : min_u64(owed->matched, r->stored);
+            confirm(r, index, term_seq);
         }
-        if (entry_seq != 0 && owed->matched > owed->acknowledged) {
-            struct wire_raft *reply =
-                &raft_send_add(r, WIRE_APPEND_REPLY, owed->to, max_u64(entry_seq, term_seq))
-                     ->message;
-            reply->index = owed->matched;
-            reply->round = owed->round;
-        }
+        if (entry_seq != 0 && owed->matched > owed->acknowledged)
+            confirm(r, owed->matched, max_u64(entry_seq, term_seq));
         owed->acknowledged = max_u64(owed->acknowledged, owed->matched);
     }
     owed->reply = owed->echo = owed->reject = false;

@@ -5,7 +5,7 @@
 
 /* ---- who has caught up ----------------------------------------------------------------------- */
 
-static bool close_behind(const raft *r, uint32_t position)
+bool raft_change_close_behind(const raft *r, uint32_t position)
 {
     uint64_t lag_max = r->config.promote_lag_max;
     if (lag_max == 0)
@@ -19,7 +19,7 @@ void raft_change_observe(raft *r)
 {
     for (member_set left = r->learners & ~raft_bit(r->self); left != 0; left &= left - 1) {
         uint32_t position = (uint32_t)__builtin_ctzll(left);
-        if (!close_behind(r, position))
+        if (!raft_change_close_behind(r, position))
             r->caught_up_ns[position] = 0;
         else if (r->caught_up_ns[position] == 0)
             r->caught_up_ns[position] = max_u64(r->now_ns, 1);
@@ -32,7 +32,7 @@ static bool caught_up(const raft *r, uint16_t id)
     uint64_t stable_ns = r->config.promote_stable_ns;
     if (stable_ns == 0)
         stable_ns = STABLE_TIMEOUTS * r->config.election_timeout_ns;
-    return r->caught_up_ns[position] != 0 && close_behind(r, position) &&
+    return r->caught_up_ns[position] != 0 && raft_change_close_behind(r, position) &&
            r->now_ns - r->caught_up_ns[position] >= stable_ns;
 }
 

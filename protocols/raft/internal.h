@@ -59,6 +59,7 @@ struct raft_follower {
     uint32_t flight_head;
     uint32_t flight_count;
     uint8_t progress; /* enum raft_progress */
+    uint8_t priority; /* as it said last; 0 in doubt, for it would not obey */
     bool probe_sent;
 };
 
@@ -167,6 +168,9 @@ struct raft {
     uint32_t send_cursor;
     uint32_t transferee; /* RAFT_NO_POSITION: none */
     bool timeout_now_sent;
+    uint32_t successor; /* the voter that should rather lead; RAFT_NO_POSITION: none */
+    uint64_t successor_since_ns;
+    uint64_t successor_echo;            /* at the last heartbeat */
     bool match_voided;                  /* in this term a follower has lost what it had confirmed */
     uint64_t match[QUORUM_MEMBERS_MAX]; /* own: stored */
     struct raft_follower follower[QUORUM_MEMBERS_MAX];
@@ -314,6 +318,7 @@ static inline bool raft_members_due(const raft *r)
 /* ---- change.c */
 
 void raft_change_observe(raft *r); /* leader, at every heartbeat: who has caught up */
+bool raft_change_close_behind(const raft *r, uint32_t position);
 
 /* ---- snapshot.c */
 
@@ -384,6 +389,7 @@ void raft_replicate_welcome(raft *r, uint32_t position); /* a slot has a new mem
 void raft_replicate_reply(raft *r, const struct wire_raft *reply, uint32_t from);
 void raft_replicate_void(raft *r, uint32_t position); /* it has lost what it had confirmed */
 void raft_replicate_send(raft *r);                    /* leader's part of ready */
+void raft_replicate_prefer(raft *r); /* leader, at every heartbeat: should another one lead? */
 
 /* ---- commit.c */
 

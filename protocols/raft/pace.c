@@ -131,6 +131,8 @@ static void beat_as_leader(raft *r)
     }
     if (r->learners != 0)
         raft_change_observe(r);
+    if (r->config.handover_ns != 0)
+        raft_replicate_prefer(r);
     r->timeout_now_sent = false; /* again with every heartbeat */
     raft_lease_want_round(r);
 }

@@ -31,6 +31,7 @@ void raft_replicate_lead(raft *r)
 {
     r->transferee = RAFT_NO_POSITION;
     r->timeout_now_sent = false;
+    r->successor = RAFT_NO_POSITION;
     r->match_voided = false;
     r->send_cursor = 0;
     memset(r->caught_up_ns, 0, sizeof r->caught_up_ns);
@@ -67,6 +68,7 @@ static void land_flights(raft *r, uint32_t position, uint64_t match)
 static void accepted(raft *r, const struct wire_raft *reply, uint32_t from)
 {
     struct raft_follower *f = &r->follower[from];
+    f->priority = (uint8_t)min_u64(reply->commit, UINT8_MAX);
     bool moved = reply->index > r->match[from];
     if (moved) {
         r->match[from] = reply->index;
@@ -288,4 +290,37 @@ bool raft_transfer(raft *r, uint16_t to)
     r->timeout_now_sent = false;
     r->appends_due = true;
     return true;
+}
+
+/* Of those with the highest priority above ours, whom we wait for already. */
+static uint32_t preferred(const raft *r)
+{
+    uint32_t best = RAFT_NO_POSITION;
+    uint8_t priority = r->config.priority;
+    for (member_set left = r->heirs & ~raft_bit(r->self); left != 0; left &= left - 1) {
+        uint32_t position = (uint32_t)__builtin_ctzll(left);
+        uint8_t its = r->follower[position].priority;
+        bool better = its > priority ||
+                      (best != RAFT_NO_POSITION && its == priority && position == r->successor);
+        if (better && raft_change_close_behind(r, position)) {
+            best = position;
+            priority = its;
+        }
+    }
+    return best;
+}
+
+void raft_replicate_prefer(raft *r)
+{
+    uint32_t best = r->transferee != RAFT_NO_POSITION ? RAFT_NO_POSITION : preferred(r);
+    bool waits = best != RAFT_NO_POSITION && best == r->successor &&
+                 r->echo[best] != r->successor_echo; /* it has answered since the last heartbeat */
+    if (!waits) {
+        r->successor = best;
+        r->successor_since_ns = r->now_ns;
+    }
+    if (best != RAFT_NO_POSITION)
+        r->successor_echo = r->echo[best];
+    if (waits && r->now_ns - r->successor_since_ns >= r->config.handover_ns)
+        (void)raft_transfer(r, r->slot_id[best]);
 }

@@ -21,11 +21,11 @@ static bool on(const std::string &value)
 }
 
 /* cluster 1 2 3 [joining=4] [witness=3] [pre_vote=off] [check_quorum=off] [lease=on]
- * [message_entries=N] [write_age=N] [seed=N] */
+ * [message_entries=N] [write_age=N] [prefer=3] [handover=N] [seed=N] */
 void Play::cluster(Words &words)
 {
     std::vector<uint16_t> ids, joining;
-    uint16_t witness = RAFT_NOBODY;
+    uint16_t witness = RAFT_NOBODY, preferred = RAFT_NOBODY;
     raft_config config{};
     config.group = 1;
     config.seed = 1;
@@ -60,6 +60,10 @@ void Play::cluster(Words &words)
             witness = static_cast<uint16_t>(std::stoul(value));
         else if (key == "write_age")
             config.write_age_max_ns = std::stoul(value) * ns_per_ms;
+        else if (key == "prefer")
+            preferred = static_cast<uint16_t>(std::stoul(value));
+        else if (key == "handover")
+            config.handover_ns = std::stoul(value) * ns_per_ms;
         else if (key == "seed")
             config.seed = std::stoul(value);
         else
@@ -71,8 +75,10 @@ void Play::cluster(Words &words)
         config.member[i] = ids[i];
         config.role[i] = ids[i] == witness ? WIRE_ROLE_WITNESS : WIRE_ROLE_VOTER;
     }
+    config.priority_top = preferred != RAFT_NOBODY;
     for (uint16_t id : ids) {
         config.self = id;
+        config.priority = id == preferred;
         actor[id].config = config;
     }
     config.joining = true;

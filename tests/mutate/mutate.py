@@ -29,7 +29,7 @@ import time
 FOLDER = 'protocols/raft'
 SPARED = {'check.c', 'mutants.c'}  # invariants, which are tests themselves, and planted bugs
 UNITS = ['commit', 'append', 'replicate', 'election', 'voter', 'read', 'members', 'snapshot', 'hostile', 'machine',
-         'killers', 'doubt', 'hung', 'question', 'cluster']
+         'killers', 'doubt', 'hung', 'prefer', 'question', 'cluster']
 WALKS = ['messages=2,timeouts=2,terms=2,slow=0', 'messages=2,slow=0,crashes=0,states=1000000',
          'terms=2,timeouts=1,proposals=0,messages=2,slow=0,crashes=0,changes=1',
          'terms=2,timeouts=2,proposals=0,messages=2,slow=0,crashes=0,prevote=1,states=300000']

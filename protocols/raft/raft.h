@@ -91,9 +91,9 @@ struct raft_config {
     /* Who has the highest waits least for a leader; the lowest, one span of the two longer. */
     uint8_t priority;
     uint8_t priority_top; /* highest that any member has; 0: all are equal */
-    /* So long a voter of higher priority must have been close behind and answered every heartbeat before the
-     * leader hands over to it; a new leader, or one whose hand-over came to nothing, waits as long
-     * again, so no two come closer together. Leases end with each. 0: never. */
+    /* So long a voter of higher priority must have been close behind and answered every heartbeat
+     * before the leader hands over to it; a new leader, or one whose hand-over came to nothing,
+     * waits as long again. Leases of the term end with each. 0: never. */
     uint64_t handover_ns;
     uint32_t drift_ppm;             /* leases allow for two clocks this far apart */
     uint32_t entries_max;           /* power of two: entries whose terms are kept in memory */

@@ -72,7 +72,6 @@ struct raft_persist {
 /* The newest question of one follower: up to where must its reads see? */
 struct raft_question {
     uint64_t nonce;
-    uint64_t index; /* the answer, once round is confirmed */
     uint64_t round; /* 0: it is confirmed */
 };
 

@@ -102,7 +102,8 @@ void raft_read_answer(raft *r, const struct wire_raft *answer)
     r->ask_nonce = 0;
     r->ask_answered = r->ask_number;
     r->ask_index = answer->index;
-    if (raft_doubt_asks(r)) /* and so did the question */
+    raft_commit_learn(r, answer->index); /* tickets need not wait for a heartbeat to say it again */
+    if (raft_doubt_asks(r))              /* and so did the question */
         raft_doubt_answered(r, answer->index);
 }
 
@@ -157,11 +158,8 @@ static void look_up(raft *r)
     bool certain = raft_lease_holds(r) || RAFT_MUTATED(READ_WITHOUT_ROUND);
     if (!certain)
         raft_lease_want_round(r);
-    for (member_set left = r->asking; left != 0; left &= left - 1) {
-        struct raft_question *question = &r->question[__builtin_ctzll(left)];
-        question->index = r->commit;
-        question->round = certain ? 0 : r->round_wanted;
-    }
+    for (member_set left = r->asking; left != 0; left &= left - 1)
+        r->question[__builtin_ctzll(left)].round = certain ? 0 : r->round_wanted;
     r->asked |= r->asking;
     r->asking = 0;
 }
@@ -179,7 +177,7 @@ void raft_read_reply(raft *r)
             continue;
         struct wire_raft *reply =
             &raft_send_add(r, WIRE_READ_INDEX_REPLY, r->slot_id[position], 0)->message;
-        reply->index = question->index;
+        reply->index = r->commit; /* of now: whatever was executed here meanwhile is covered, too */
         reply->round = question->nonce;
         r->asked &= ~raft_bit(position);
     }

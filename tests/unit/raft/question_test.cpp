@@ -51,6 +51,21 @@ TEST(RaftQuestion, TicketsShareOneAndLearnTheIndexFromItsAnswer)
     EXPECT_EQ(s.count(RAFT_READ_ANSWERED), 1u);
 }
 
+/* An answer's index is the leader's commit index: what matches its log up to there is committed. */
+TEST(RaftQuestion, TheAnswerCommitsWhatMatchesTheLeadersLog)
+{
+    Asker s;
+    s.append(2, 5, 1, 5, {5, 5}, 1);
+    ASSERT_EQ(raft_commit(s.r), 1u);
+    raft_ticket ticket;
+    ASSERT_TRUE(raft_read_follower(s.r, &ticket));
+    s.answer(s.question().round, 2);
+    EXPECT_EQ(raft_commit(s.r), 2u);
+    ASSERT_TRUE(raft_read_follower(s.r, &ticket));
+    s.answer(s.question().round, 9);
+    EXPECT_EQ(raft_commit(s.r), 3u) << "no further than what is known to match";
+}
+
 TEST(RaftQuestion, WhoComesWhileOneIsAskedWaitsForTheNext)
 {
     Asker s;

@@ -112,21 +112,27 @@ static void put_writes(client *c, struct wire_writer *writer, uint64_t now_ns)
     start_cut(c, id, writer->capacity, now_ns);
 }
 
-/* Packs what belongs to no session: registration or probe, and reads. */
-static void put_sessionless(client *c, struct wire_writer *writer, uint64_t now_ns)
+/* Registration or probe, in a message of its own: a follower answers reads, and passes this on. */
+static void put_control(client *c, struct wire_writer *writer, uint64_t now_ns)
+{
+    struct wire_request request = request_of(c, 0);
+    uint16_t control = control_slot(c);
+    const struct slot *slot = &c->slot[control];
+    if (slot->state != SLOT_RESEND)
+        return;
+    bool put = wire_put_request(writer, &request) &&
+               wire_put_body(writer, slot->sequence, slot_body(c, control), slot->body_bytes);
+    ENSURE(put); /* it is first in its frame, and small */
+    client_slot_sent(c, control, now_ns);
+}
+
+static void put_reads(client *c, struct wire_writer *writer, uint64_t now_ns)
 {
     struct wire_request request = request_of(c, 0);
     struct wire_writer before = *writer;
-    uint16_t control = control_slot(c);
-    bool any = c->slot[control].state == SLOT_RESEND;
-    if ((!any && list_empty(&c->reads)) || !wire_put_request(writer, &request))
+    bool any = false;
+    if (list_empty(&c->reads) || !wire_put_request(writer, &request))
         return;
-    if (any) {
-        const struct slot *slot = &c->slot[control];
-        bool put = wire_put_body(writer, slot->sequence, slot_body(c, control), slot->body_bytes);
-        ENSURE(put); /* it is first in its frame, and small */
-        client_slot_sent(c, control, now_ns);
-    }
     while (!list_empty(&c->reads)) {
         uint16_t id = c->reads.head;
         struct slot *slot = &c->slot[id];
@@ -140,7 +146,7 @@ static void put_sessionless(client *c, struct wire_writer *writer, uint64_t now_
     if (any)
         return;
     *writer = before;
-    if (c->cut_slot != SLOT_NONE)
+    if (c->cut_slot != SLOT_NONE || !frame_empty(writer))
         return;
     c->slot[c->reads.head].sequence = fresh_nonce(c, c->reads.head);
     start_cut(c, c->reads.head, writer->capacity, now_ns);
@@ -157,7 +163,9 @@ bool client_emit(client *c, void *payload, uint32_t capacity, uint64_t now_ns, u
     struct wire_writer writer;
     begin_frame(c, &writer, payload, capacity);
     if (c->cut_slot == SLOT_NONE || now_ns < c->cut_resume_ns) {
-        put_sessionless(c, &writer, now_ns);
+        put_control(c, &writer, now_ns);
+        if (!c->config.one_message || frame_empty(&writer))
+            put_reads(c, &writer, now_ns);
         if (!c->config.one_message || frame_empty(&writer))
             put_writes(c, &writer, now_ns);
     }

@@ -126,26 +126,6 @@ static enum wire_status admit_sequence(struct lane *lane, struct group *group,
     return WIRE_OUT_OF_ORDER;
 }
 
-static void admit_read(struct lane *lane, struct group *group, const struct asker *asker,
-                       const uint8_t *body, uint32_t body_bytes)
-{
-    struct waiting_read *read =
-        body_bytes <= READ_BODY_MAX
-            ? doorway_reserve(group->reads, (uint32_t)sizeof *read + body_bytes)
-            : NULL;
-    if (read == NULL) {
-        count_event(lane, LANE_CLIENT_READS_FULL);
-        order_refuse(lane, group, asker, body_bytes <= READ_BODY_MAX ? WIRE_BUSY : WIRE_TOO_BIG, 0);
-        return;
-    }
-    read->asker = *asker;
-    read->body_bytes = body_bytes;
-    memcpy(read + 1, body, body_bytes);
-    if (!raft_read(group->raft, &read->ticket))
-        read->ticket = (struct raft_ticket){.round = UINT64_MAX}; /* of no term: lost */
-    doorway_publish(group->reads);
-}
-
 /* Decides about one command. True: *item is to be proposed; false: it has been answered, or will
  * be. */
 static bool admit_command(struct lane *lane, struct group *group, struct item *item)
@@ -168,7 +148,7 @@ static bool admit_command(struct lane *lane, struct group *group, struct item *i
     item->kind = WIRE_ENTRY_COMMAND;
     if (item->asker.session == 0) {
         if (command.op > WIRE_OP_WRITE_LAST)
-            admit_read(lane, group, &item->asker, item->body, item->body_bytes);
+            order_await_read(lane, group, &item->asker, item->body, item->body_bytes);
         else
             order_refuse(lane, group, &item->asker, WIRE_BAD_COMMAND, 0);
         return false;
@@ -199,7 +179,7 @@ static bool leads(const struct lane *lane, const struct group *group)
     return lane->started && raft_leader_ready(group->raft);
 }
 
-static struct asker asker_of(const struct arrival *arrival, const struct wire_request *request)
+struct asker order_asker(const struct arrival *arrival, const struct wire_request *request)
 {
     return (struct asker){
         .peer = arrival->frame.peer,
@@ -213,7 +193,7 @@ static struct asker asker_of(const struct arrival *arrival, const struct wire_re
 void order_unauthorized(struct lane *lane, const struct arrival *arrival,
                         const struct wire_request *request)
 {
-    struct asker asker = asker_of(arrival, request);
+    struct asker asker = order_asker(arrival, request);
     refuse_request(lane, &lane->group[arrival->slot], request, &asker, WIRE_UNAUTHORIZED);
 }
 
@@ -221,9 +201,9 @@ void order_request(struct lane *lane, const struct arrival *arrival,
                    const struct wire_request *request)
 {
     struct group *group = &lane->group[arrival->slot];
-    struct asker asker = asker_of(arrival, request);
+    struct asker asker = order_asker(arrival, request);
     if (!leads(lane, group)) {
-        if (!order_forward(lane, arrival))
+        if (!order_read_here(lane, arrival, request) && !order_forward(lane, arrival))
             refuse_request(lane, group, request, &asker, WIRE_NOT_LEADER);
         return;
     }
@@ -252,7 +232,7 @@ bool order_request_in_place(struct lane *lane, const struct arrival *arrival,
                             const struct wire_request *request, uint8_t *memory)
 {
     struct group *group = &lane->group[arrival->slot];
-    struct item item = {.asker = asker_of(arrival, request)};
+    struct item item = {.asker = order_asker(arrival, request)};
     const uint8_t *at = request->commands;
     if (!leads(lane, group) || request->count != 1) {
         struct asker asker = item.asker;

@@ -10,11 +10,11 @@ static uint32_t value_bytes_max(const struct lane *lane)
     return port_payload_max(lane->config.queue) - WIRE_FRAME_BYTES - WIRE_REPLY_HEAD_BYTES - 8;
 }
 
-static void answer(struct lane *lane, uint16_t group, const struct asker *asker,
+static void answer(struct lane *lane, uint16_t group, uint16_t leader, const struct asker *asker,
                    const struct wire_result *result)
 {
     if (result->value_bytes > value_bytes_max(lane)) {
-        cut_begin(lane, group, asker, result);
+        cut_begin(lane, group, leader, asker, result);
         return;
     }
     struct parcel *parcel =
@@ -24,7 +24,7 @@ static void answer(struct lane *lane, uint16_t group, const struct asker *asker,
     parcel->group = group;
     parcel->as.reply.asker = *asker;
     parcel->as.reply.result = *result;
-    parcel->as.reply.leader = lane->config.self;
+    parcel->as.reply.leader = leader;
     if (result->value_bytes != 0)
         memcpy(parcel + 1, result->value, result->value_bytes);
 }
@@ -44,7 +44,7 @@ static void answer_entry(struct lane *lane, struct group *group, const struct wi
         .member = origin->member,
     };
     lane->apply.operations++;
-    answer(lane, group->number, &asker, result);
+    answer(lane, group->number, lane->config.self, &asker, result);
 }
 
 /* Who belongs to the group is nothing to its state: there, such an entry is time that passes. */
@@ -124,7 +124,7 @@ static uint32_t apply_read(struct lane *lane, const struct work *work)
     ENSURE(refusal == WIRE_OK); /* admission decoded it */
     state_read(group->state, &command, &result, lane->apply.scratch, APPLY_SCRATCH_BYTES);
     lane->apply.operations++;
-    answer(lane, group->number, &work->asker, &result);
+    answer(lane, group->number, work->leader, &work->asker, &result);
     return 1;
 }
 

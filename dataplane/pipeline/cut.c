@@ -66,7 +66,7 @@ uint32_t cut_on(struct lane *lane)
     return pushed;
 }
 
-void cut_begin(struct lane *lane, uint16_t group, const struct asker *asker,
+void cut_begin(struct lane *lane, uint16_t group, uint16_t leader, const struct asker *asker,
                const struct wire_result *result)
 {
     struct apply_room *apply = &lane->apply;
@@ -79,7 +79,7 @@ void cut_begin(struct lane *lane, uint16_t group, const struct asker *asker,
         &apply->cutting[(apply->cutting_first + apply->cutting_count++) % CUTTINGS_MAX];
     struct wire_reply reply = {
         .group = group,
-        .leader = lane->config.self,
+        .leader = leader,
         .client = asker->client,
         .session = asker->session,
         .route = asker->route,

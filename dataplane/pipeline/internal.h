@@ -103,6 +103,8 @@ struct group {
     uint64_t first_told; /* log_first_index as raft knows it */
     uint64_t applied_told;
     uint64_t installing; /* index of a snapshot on its way to apply, 0: none */
+    uint64_t reads_from; /* a follower that has handed less to apply sends reads to its leader */
+    uint32_t reads_waiting;
     uint64_t votes_granted;
     uint16_t number;
     bool touched;        /* in this turn's list */
@@ -315,6 +317,14 @@ bool order_log_fits(struct lane *, struct group *, uint32_t count, uint64_t byte
 void order_reply_home(struct lane *, const struct arrival *arrival);
 void order_hello(struct lane *, const struct arrival *arrival);
 
+struct asker order_asker(const struct arrival *arrival, const struct wire_request *request);
+/* Reads are answered here, though another member leads (reads.c): a local edge's, and those that
+ * may be stale. False: they are not all reads, or this member had better not. */
+bool order_read_here(struct lane *, const struct arrival *arrival,
+                     const struct wire_request *request);
+/* Waits in reads.c for its ticket; as a leader's, or a follower's. */
+void order_await_read(struct lane *, struct group *, const struct asker *asker,
+                      const uint8_t *body, uint32_t body_bytes);
 /* A message of a local edge goes on to the leader, one hop. False: nobody to forward to. */
 bool order_forward(struct lane *, const struct arrival *arrival);
 void order_refuse(struct lane *, struct group *, const struct asker *asker, enum wire_status status,
@@ -351,7 +361,7 @@ void order_forget_stored(struct lane *, struct group *, uint64_t index, uint64_t
 bool apply_replies_fit(struct lane *);
 /* May something be executed whose answer outgrows a frame? */
 bool cut_has_room(const struct lane *);
-void cut_begin(struct lane *, uint16_t group, const struct asker *asker,
+void cut_begin(struct lane *, uint16_t group, uint16_t leader, const struct asker *asker,
                const struct wire_result *result);
 uint64_t apply_captures(struct lane *, uint32_t *done);
 /* Goes on with what was begun. Returns how many pieces went to seal. */

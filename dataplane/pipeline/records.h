@@ -45,7 +45,8 @@ struct asker {
 
 struct work {
     uint8_t kind;
-    bool leading; /* answers are due */
+    bool leading;    /* answers are due */
+    uint16_t leader; /* WORK_READ: whom its answer names */
     uint32_t slot;
     uint64_t first;
     uint64_t last;

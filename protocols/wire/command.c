@@ -26,12 +26,12 @@ static const struct op_rule op_rule[WIRE_OP_REGISTER + 1] = {
     [WIRE_OP_EXPIRE] = {1, 1, 0, 0, 0, 0},
     [WIRE_OP_PERSIST] = {1, 1, 0, 0, 0, 0},
     [WIRE_OP_MSET] = {1, 0, 0, 0, PAIR_BYTES + 1, MSET_BYTES_MAX},
-    [WIRE_OP_GET] = {1, 1, 0, 0, 0, 0},
-    [WIRE_OP_EXISTS] = {1, 1, 0, 0, 0, 0},
-    [WIRE_OP_STRLEN] = {1, 1, 0, 0, 0, 0},
-    [WIRE_OP_TTL] = {1, 1, 0, 0, 0, 0},
-    [WIRE_OP_SIZE] = {1, 0, 0, 0, 0, 0},
-    [WIRE_OP_SCAN] = {1, 0, 0, 0, SCAN_COUNT_BYTES, WIRE_VALUE_BYTES_MAX},
+    [WIRE_OP_GET] = {1, 1, 0, WIRE_READ_STALE, 0, 0},
+    [WIRE_OP_EXISTS] = {1, 1, 0, WIRE_READ_STALE, 0, 0},
+    [WIRE_OP_STRLEN] = {1, 1, 0, WIRE_READ_STALE, 0, 0},
+    [WIRE_OP_TTL] = {1, 1, 0, WIRE_READ_STALE, 0, 0},
+    [WIRE_OP_SIZE] = {1, 0, 0, WIRE_READ_STALE, 0, 0},
+    [WIRE_OP_SCAN] = {1, 0, 0, WIRE_READ_STALE, SCAN_COUNT_BYTES, WIRE_VALUE_BYTES_MAX},
     [WIRE_OP_REGISTER] = {1, 0, 0, 0, 0, 0},
 };
 

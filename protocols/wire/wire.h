@@ -223,6 +223,8 @@ enum wire_op {
 #define WIRE_SET_IF_PRESENT 0x02u /* XX */
 #define WIRE_SET_RETURN_OLD 0x04u /* GET */
 #define WIRE_SET_KEEP_TTL   0x08u /* KEEPTTL */
+/* Of a read with session 0: any member may answer from what it has applied, which may be old. */
+#define WIRE_READ_STALE 0x10u
 
 /* bytes: op 1, flags 1, key_bytes 2, old_bytes 4, argument 8, then key, old, value to the end of
  * the body */

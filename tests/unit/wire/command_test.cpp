@@ -109,6 +109,8 @@ TEST(WireCommand, RefusesFlagsThatDoNotBelong)
             << flags;
         EXPECT_EQ(decode(command_of(WIRE_OP_DEL, "k", "", "", 0, static_cast<uint8_t>(flags))),
                   flags == 0 ? WIRE_OK : WIRE_REFUSED_COMMAND);
+        EXPECT_EQ(decode(command_of(WIRE_OP_GET, "k", "", "", 0, static_cast<uint8_t>(flags))),
+                  (flags & ~int{WIRE_READ_STALE}) == 0 ? WIRE_OK : WIRE_REFUSED_COMMAND);
     }
     EXPECT_EQ(decode(command_of(WIRE_OP_SET, "k", "v", "", -1)), WIRE_REFUSED_COMMAND)
         << "time to live below 0";

@@ -117,7 +117,10 @@ enum edge_step edge_ask(struct edge *edge, struct edge_connection *connection, u
     slot->harmless = harmless;
     slot->integer = (int64_t)edge->now_ns;
     connection->stall_since_ns = 0;
-    if (!submit(edge, machine, index, command)) {
+    struct wire_command asked = *command;
+    if (is_read && connection->stale)
+        asked.flags |= WIRE_READ_STALE;
+    if (!submit(edge, machine, index, &asked)) {
         edge_answer_failure(edge, index, FAILURE_BAD_COMMAND);
         return STEP_DONE;
     }
@@ -209,6 +212,7 @@ bool edge_ask_parked(struct edge *edge, struct edge_connection *connection)
         }
         struct wire_command command = {
             .op = slot->text[0],
+            .flags = connection->stale ? WIRE_READ_STALE : 0,
             .key = slot->text + 1,
             .key_bytes = (uint16_t)(slot->text_bytes - 1),
         };

@@ -23,7 +23,7 @@
 #define EDGE_FRAMES_PER_BURST 32u
 #define EDGE_NAME_BYTES_MAX   64u
 #define EDGE_SLOT_TEXT_BYTES  72u /* a value of 64 bytes and what is around it */
-#define EDGE_COMMAND_NAME_MAX 8u
+#define EDGE_COMMAND_NAME_MAX 16u
 #define EDGE_REDIS_VERSION    "7.0.0" /* whose commands these are, for clients that ask */
 #define EDGE_COMMANDS_MAX     128u    /* slots of the command table's hash; power of two */
 #define EDGE_WORDS_MAX        8192u   /* arguments of an administrator's command */
@@ -112,6 +112,7 @@ struct edge_connection {
     bool dead;
     bool dirty;
     bool input_big;
+    bool stale; /* READONLY was said: reads may be answered from what this node has applied */
     uint8_t *input;
     uint32_t input_bytes_max;
     uint32_t begin; /* input[begin, end) is not parsed */
@@ -135,6 +136,11 @@ struct edge_connection {
     uint8_t name[EDGE_NAME_BYTES_MAX];
     struct edge_chain output;
     struct edge_order *order; /* group_count of them */
+};
+
+/* A command's name in small letters, zeroes behind it. */
+struct edge_name {
+    uint64_t half[2];
 };
 
 /* One session: a client machine and where its frames go. */
@@ -190,7 +196,7 @@ struct edge {
     struct resp_command command;
     struct client_completion completions[CLIENT_WINDOW_MAX];
     const struct edge_command_rule *rules[EDGE_COMMANDS_MAX]; /* open addressing by name */
-    uint64_t rule_names[EDGE_COMMANDS_MAX];
+    struct edge_name rule_names[EDGE_COMMANDS_MAX];
 
     pthread_t thread;
     bool started;
@@ -240,8 +246,8 @@ static inline struct resp_span edge_argument(const struct edge *edge, uint32_t i
 edge_handler edge_do_key, edge_do_set, edge_do_getset, edge_do_append, edge_do_add, edge_do_expire,
     edge_do_cas, edge_do_many, edge_do_mget, edge_do_mset, edge_do_size, edge_do_scan;
 /* server.c */
-edge_handler edge_do_ping, edge_do_echo, edge_do_hello, edge_do_select, edge_do_client,
-    edge_do_cluster, edge_do_quit;
+edge_handler edge_do_ping, edge_do_echo, edge_do_hello, edge_do_select, edge_do_readonly,
+    edge_do_client, edge_do_cluster, edge_do_quit;
 /* about.c */
 edge_handler edge_do_config, edge_do_command, edge_do_info, edge_do_quorate;
 enum edge_step edge_list_clients(struct edge *edge, struct edge_connection *connection,

@@ -41,6 +41,17 @@ enum edge_step edge_do_select(struct edge *edge, struct edge_connection *connect
     return edge_reply_text(edge, connection, "+OK\r\n");
 }
 
+/* READONLY as in Redis Cluster: from here on this connection's reads may be stale. Writes are not
+ * refused, and a read behind a write under way is as fresh as ever. READWRITE takes it back. */
+enum edge_step edge_do_readonly(struct edge *edge, struct edge_connection *connection,
+                                const struct edge_command_rule *rule)
+{
+    enum edge_step step = edge_reply_text(edge, connection, "+OK\r\n");
+    if (step == STEP_DONE)
+        connection->stale = rule->unit != 0;
+    return step;
+}
+
 /* ---- CLIENT ---------------------------------------------------------------------------------- */
 
 /* Printable and without blanks, so that lists of clients can be read by programs. */

@@ -31,6 +31,8 @@ static const struct edge_command_rule rules[] = {
     {"ECHO", 2, 0, 0, 0, edge_do_echo},
     {"HELLO", -1, 0, 0, 0, edge_do_hello},
     {"SELECT", 2, 0, 0, 0, edge_do_select},
+    {"READONLY", 1, 0, 0, 1, edge_do_readonly},
+    {"READWRITE", 1, 0, 0, 0, edge_do_readonly},
     {"INFO", -1, 0, 0, 0, edge_do_info},
     {"CONFIG", -2, 0, 0, 0, edge_do_config},
     {"COMMAND", -1, 0, 0, 0, edge_do_command},
@@ -59,30 +61,39 @@ void edge_rule_name(const struct edge_command_rule *rule, char name[EDGE_COMMAND
     name[at] = '\0';
 }
 
-/* A name of up to eight letters as one number, whatever their case. No other byte becomes a small
- * letter by setting this bit but the letter's two cases. */
-static uint64_t name_number(const void *name, uint32_t bytes)
+/* Up to eight letters as one number, whatever their case. No other byte becomes a small letter by
+ * setting this bit but the letter's two cases. */
+static uint64_t letters(const uint8_t *name, uint32_t bytes)
 {
     uint64_t number = 0;
+    if (bytes == 0)
+        return 0;
     memcpy(&number, name, bytes);
-    uint64_t case_bits = UINT64_C(0x2020202020202020) >> (8 * (EDGE_COMMAND_NAME_MAX - bytes));
-    return number | case_bits;
+    return number | UINT64_C(0x2020202020202020) >> (8 * (8 - bytes));
 }
 
-static uint32_t name_hash(uint64_t number)
+static struct edge_name name_of(const void *name, uint32_t bytes)
 {
-    return (uint32_t)((number * UINT64_C(0x9e3779b97f4a7c15)) >> 57);
+    const uint8_t *at = name;
+    uint32_t first = bytes < 8 ? bytes : 8;
+    return (struct edge_name){{letters(at, first), letters(at + first, bytes - first)}};
+}
+
+static uint32_t name_hash(struct edge_name name)
+{
+    return (uint32_t)(((name.half[0] ^ name.half[1]) * UINT64_C(0x9e3779b97f4a7c15)) >> 57);
 }
 _Static_assert(EDGE_COMMANDS_MAX == 1u << 7, "the hash's width");
 
 void edge_table_init(struct edge *edge)
 {
     for (uint32_t i = 0; i < COUNT_OF(rules); i++) {
-        uint32_t at = name_hash(name_number(rules[i].name, (uint32_t)strlen(rules[i].name)));
+        struct edge_name name = name_of(rules[i].name, (uint32_t)strlen(rules[i].name));
+        uint32_t at = name_hash(name);
         while (edge->rules[at] != NULL)
             at = (at + 1) % EDGE_COMMANDS_MAX;
         edge->rules[at] = &rules[i];
-        edge->rule_names[at] = name_number(rules[i].name, (uint32_t)strlen(rules[i].name));
+        edge->rule_names[at] = name;
     }
 }
 
@@ -90,11 +101,13 @@ const struct edge_command_rule *edge_rule_find(const struct edge *edge, struct r
 {
     if (name.bytes == 0 || name.bytes > EDGE_COMMAND_NAME_MAX)
         return NULL;
-    uint64_t number = name_number(name.data, name.bytes);
-    for (uint32_t at = name_hash(number); edge->rules[at] != NULL;
-         at = (at + 1) % EDGE_COMMANDS_MAX)
-        if (edge->rule_names[at] == number)
+    struct edge_name wanted = name_of(name.data, name.bytes);
+    for (uint32_t at = name_hash(wanted); edge->rules[at] != NULL;
+         at = (at + 1) % EDGE_COMMANDS_MAX) {
+        const struct edge_name *known = &edge->rule_names[at];
+        if (known->half[0] == wanted.half[0] && known->half[1] == wanted.half[1])
             return edge->rules[at];
+    }
     return NULL;
 }
 

@@ -41,6 +41,23 @@ TEST_F(Commands, Numbers)
     EXPECT_EQ(count(EDGE_BAD_ARGUMENT), 2u);
 }
 
+TEST_F(Commands, ReadsMayBeStaleOnRequest)
+{
+    auto flags = [this] { return lane().seen_heads.back().flags; };
+    check({"GET", "a"}, nil);
+    EXPECT_EQ(flags(), 0);
+    check({"readonly"}, ok);
+    check({"GET", "a"}, nil);
+    EXPECT_EQ(flags(), WIRE_READ_STALE);
+    check({"SET", "a", "1"}, ok);
+    EXPECT_EQ(flags(), 0) << "a write is a write";
+    check({"DBSIZE"}, ":1\r\n");
+    EXPECT_EQ(flags(), WIRE_READ_STALE);
+    check({"READWRITE"}, ok);
+    check({"GET", "a"}, bulk("1"));
+    EXPECT_EQ(flags(), 0);
+}
+
 TEST_F(Commands, TimeToLive)
 {
     check({"SET", "a", "1", "EX", "10"}, ok);

@@ -125,6 +125,22 @@ static bool set_lease(struct node_file *file, const char *text)
     return set_bool(text, &file->node.lease_reads);
 }
 
+static bool set_priority(struct node_file *file, const char *text)
+{
+    uint64_t value;
+    if (!config_whole(text, 0, LANE_PRIORITY_MAX, &value))
+        return false;
+    file->node.priority = (uint8_t)value;
+    return true;
+}
+
+static bool set_handover(struct node_file *file, const char *text)
+{
+    uint64_t *ns = &file->node.handover_ns;
+    *ns = 0;
+    return strcmp(text, "never") == 0 || (config_duration_ns(text, ns) && *ns != 0);
+}
+
 static bool set_durability(struct node_file *file, const char *text)
 {
     static const char *const words[] = {"volatile", "fsync", NULL};
@@ -287,6 +303,8 @@ static const struct key keys[] = {
     {"raft", "election_timeout", set_election, "a duration with its unit, such as 100ms"},
     {"raft", "election_timeout_max", set_election_max, "a duration with its unit, such as 200ms"},
     {"raft", "lease_reads", set_lease, "yes or no"},
+    {"raft", "priority", set_priority, "a number from 0 to 3"},
+    {"raft", "handover", set_handover, "never, or a duration with its unit, such as 10s"},
     {"storage", "durability", set_durability, "volatile or fsync"},
     {"storage", "data", set_data, "a folder"},
     {"storage", "log_file", set_log_file, "a size with its unit, such as 1GiB"},

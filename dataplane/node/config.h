@@ -11,7 +11,7 @@
  *   [port]     name = net_af_packet0,iface=dp0        address = 10.1.0.1/24    udp_port = 7700
  *              mtu = 1500        gateway = 10.1.0.254 capture = /tmp/node1.pcap
  *   [raft]     heartbeat = 20ms  election_timeout = 100ms  election_timeout_max = 200ms
- *              lease_reads = yes
+ *              lease_reads = yes  priority = 1  handover = 10s
  *   [storage]  durability = volatile    log = 64MiB
  *              or durability = fsync    data = /var/lib/quorate    log_file = 1GiB
  *   [state]    keys = 1048576    bytes = 512MiB       session_ttl = 60s

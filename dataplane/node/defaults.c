@@ -24,6 +24,8 @@ void node_config_defaults(struct node_config *config)
         .election_timeout_ns = 100000000,
         .election_timeout_max_ns = 200000000,
         .write_age_max_ns = 1000000000,
+        .priority = 1,
+        .handover_ns = 10000000000,
         .log_bytes = 64u << 20,
         .log_file_bytes = 1u << 30,
         .snapshot_rate_bytes = 64u << 20,

@@ -78,6 +78,8 @@ struct node_config {
     uint64_t election_timeout_ns;
     uint64_t election_timeout_max_ns;
     uint64_t write_age_max_ns; /* a leader with an older write steps down */
+    uint8_t priority;          /* as in lane_config, and so is the next */
+    uint64_t handover_ns;
     uint64_t log_bytes;
     const char *data;              /* folder of its logs; NULL: durability volatile */
     uint64_t log_file_bytes;       /* of a lane's write-ahead log */

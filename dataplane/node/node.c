@@ -65,6 +65,8 @@ static struct lane_config lane_config_of(const struct node *node, uint32_t i)
         .election_timeout_ns = config->election_timeout_ns,
         .election_timeout_max_ns = config->election_timeout_max_ns,
         .write_age_max_ns = config->write_age_max_ns,
+        .priority = config->priority,
+        .handover_ns = config->handover_ns,
         .strict = config->strict_restart,
         .drift_ppm = 500,
         .lease_reads = config->lease_reads,

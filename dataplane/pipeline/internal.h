@@ -323,8 +323,8 @@ struct asker order_asker(const struct arrival *arrival, const struct wire_reques
 bool order_read_here(struct lane *, const struct arrival *arrival,
                      const struct wire_request *request);
 /* Waits in reads.c for its ticket; as a leader's, or a follower's. */
-void order_await_read(struct lane *, struct group *, const struct asker *asker,
-                      const uint8_t *body, uint32_t body_bytes);
+void order_await_read(struct lane *, struct group *, const struct asker *asker, const uint8_t *body,
+                      uint32_t body_bytes);
 /* A message of a local edge goes on to the leader, one hop. False: nobody to forward to. */
 bool order_forward(struct lane *, const struct arrival *arrival);
 void order_refuse(struct lane *, struct group *, const struct asker *asker, enum wire_status status,
@@ -341,6 +341,8 @@ uint32_t order_change(struct lane *, uint32_t slot);
 void order_leave_joint(struct lane *, struct group *);
 /* The configuration in force is another one, or is committed now: control shall know. */
 void order_tell_members(struct group *, uint16_t self);
+/* Whether this node would rather lead the group than others, by the configuration in force. */
+void order_prefer(const struct lane *, struct group *);
 /* An entry that holds a configuration, into lane->order.brought. False: no room for one more. */
 bool order_bring(struct lane *, const uint8_t *body, uint32_t bytes, struct raft_entry *entry);
 void order_noop(struct lane *, struct group *);

@@ -67,6 +67,7 @@ static struct raft_config raft_config_of(const struct lane_config *config, uint1
         .election_timeout_ns = config->election_timeout_ns,
         .election_timeout_max_ns = config->election_timeout_max_ns,
         .write_age_max_ns = config->write_age_max_ns,
+        .handover_ns = config->handover_ns,
         .drift_ppm = config->drift_ppm,
         .entries_max = config->entries_max,
         .message_entries_max = entry_bytes / WIRE_ENTRY_BYTES,
@@ -262,6 +263,7 @@ bool lane_start(struct lane *lane)
         machine.now_ns = lane->look[ROOM_ORDER]->clock.now_ns;
         begin_with(&machine, &view->first);
         recover_machine(group, &machine);
+        order_prefer(lane, group);
         group->wake_ns = lane->look[ROOM_ORDER]->clock.now_ns;
         group->time.last_seen_ns = lane->look[ROOM_ORDER]->clock.now_ns;
     }

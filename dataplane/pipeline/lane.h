@@ -35,10 +35,11 @@
 #include "dataplane/view/view.h"
 #include "protocols/raft/raft.h"
 
-#define LANE_GROUPS_MAX  64u
-#define LANE_DUCTS_MAX   8u
-#define LANE_BURST       64u
-#define LANE_CHANGES_MAX 8u /* members that one change concerns */
+#define LANE_GROUPS_MAX   64u
+#define LANE_DUCTS_MAX    8u
+#define LANE_BURST        64u
+#define LANE_PRIORITY_MAX 3u
+#define LANE_CHANGES_MAX  8u /* members that one change concerns */
 
 struct lane;
 
@@ -98,6 +99,10 @@ struct lane_config {
     void *clock; /* clock_read's domain */
     bool strict; /* no restart is trusted: none votes before its log is matched (raft.h, doubt) */
     uint64_t write_age_max_ns; /* as in raft_config */
+    /* 0 to LANE_PRIORITY_MAX: who has more leads, after handover_ns of being fit to. Among equals
+     * the groups of a node with several take turns, by their numbers. */
+    uint8_t priority;
+    uint64_t handover_ns; /* as in raft_config; 0: leaders stay where elections have put them */
     /* What survived a restart, for lane_recover; NULL with volatile storage. recover_entry: NULL
      * behind the last. */
     bool (*recover)(void *domain, uint16_t group, struct storage_recovered *recovered);

@@ -95,8 +95,10 @@ bool order_ready(struct lane *lane, uint32_t slot)
         if (UNLIKELY(group->joint))
             order_leave_joint(lane, group);
         raft_ready(group->raft, lane->order.next_seq, &ready);
-        if (UNLIKELY(ready.members_changed))
+        if (UNLIKELY(ready.members_changed)) {
             order_tell_members(group, lane->config.self);
+            order_prefer(lane, group);
+        }
         if (ready.must_persist)
             hand_write(lane, group, slot, &ready);
         if (ready.persist_first != 0 && lane->fused)

@@ -1,5 +1,6 @@
 /* transfer: leadership goes to another member because somebody said so: control, or an operator.
- * What they wish waits in the groups; one counter says that there is something. */
+ * What they wish waits in the groups; one counter says that there is something. Lasting wishes are
+ * priorities. */
 #include "dataplane/pipeline/internal.h"
 
 bool lane_transfer(struct lane *lane, uint16_t group, uint16_t to)
@@ -42,6 +43,29 @@ uint32_t order_transfer(struct lane *lane, uint32_t slot)
         to = successor(group->raft, lane->config.self) + 1u;
     (void)raft_transfer(group->raft, (uint16_t)(to - 1));
     return 1;
+}
+
+/* Of n voters, number g mod n has the first claim on group g, the next one the second, ...: with
+ * all of them up, each leads as many. */
+static uint32_t turn(const struct wire_members *force, uint16_t group, uint16_t self)
+{
+    uint32_t voters = 0, own = 0;
+    for (uint32_t i = 0; i < force->count; i++) {
+        if (force->member[i].role != WIRE_ROLE_VOTER)
+            continue;
+        if (force->member[i].id < self)
+            own++;
+        voters++;
+    }
+    return voters == 0 ? 0 : voters - 1 - (own + voters - group % voters) % voters;
+}
+
+void order_prefer(const struct lane *lane, struct group *group)
+{
+    const struct lane_config *config = &lane->config;
+    uint32_t among =
+        config->group_count > 1 ? turn(&group->members.force, group->number, config->self) : 0;
+    raft_prefer(group->raft, (uint8_t)(config->priority * QUORUM_MEMBERS_MAX + among));
 }
 
 uint32_t order_wishes(struct lane *lane)

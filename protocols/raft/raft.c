@@ -32,7 +32,7 @@ static bool acceptable(const struct raft_config *c)
         c->election_timeout_max_ns <= c->election_timeout_ns ||
         c->election_timeout_max_ns > RAFT_TIMEOUT_NS_MAX)
         return false;
-    if (c->priority > c->priority_top || c->drift_ppm >= 1000000u ||
+    if ((c->priority_top != 0 && c->priority > c->priority_top) || c->drift_ppm >= 1000000u ||
         (c->lease_reads && !c->check_quorum))
         return false;
     if (!is_power_of_two(c->entries_max) || c->entries_max < RAFT_ENTRIES_MIN ||

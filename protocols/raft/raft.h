@@ -88,9 +88,11 @@ struct raft_config {
     uint64_t election_timeout_ns;     /* lower bound; followers that heard less long ago refuse */
     uint64_t election_timeout_max_ns; /* upper bound of the randomised time-out */
     uint64_t write_age_max_ns; /* a leader with an older write steps down; 0: no such limit */
-    /* Who has the highest waits least for a leader; the lowest, one span of the two longer. */
+    /* How much this member would rather lead than others. With a top, the highest that any member
+     * has, who has that waits least for a leader, and the lowest one span of the two time-outs
+     * longer; 0: nobody waits longer than others for it. */
     uint8_t priority;
-    uint8_t priority_top; /* highest that any member has; 0: all are equal */
+    uint8_t priority_top;
     /* So long a voter of higher priority must have been close behind and answered every heartbeat
      * before the leader hands over to it; a new leader, or one whose hand-over came to nothing,
      * waits as long again. Leases of the term end with each. 0: never. */
@@ -134,7 +136,7 @@ struct raft_entry {
 /* 0: not an acceptable config. Refused are: no or too many members, ids that do not ascend or are
  * RAFT_NOBODY, roles that make no valid configuration, a self that is no member (or, joining, is
  * one); heartbeat_ns 0 or above half of election_timeout_ns, an election_timeout_max_ns that is not
- * above election_timeout_ns or above RAFT_TIMEOUT_NS_MAX; priority above priority_top; drift_ppm
+ * above election_timeout_ns or above RAFT_TIMEOUT_NS_MAX; priority above a priority_top; drift_ppm
  * of a million or more;
  * lease_reads without check_quorum; entries_max that is no power of two or out of
  * [RAFT_ENTRIES_MIN, RAFT_ENTRIES_MAX]; inflight_messages_max above RAFT_INFLIGHT_MAX; any other
@@ -197,6 +199,9 @@ void raft_compacted(raft *, uint64_t first_index);
 /* Leader in office: hand over to `to`, a voter (thesis §3.10); false: can not. Until it has worked
  * or an election time-out is over, proposals are refused; leases end for the rest of the term. */
 bool raft_transfer(raft *, uint16_t to);
+
+/* The same as config.priority, from now on; not above priority_top, if there is one. */
+void raft_prefer(raft *, uint8_t priority);
 
 /* Follower: grants votes and pre-votes again, as if it had not heard its leader; it does not
  * campaign any earlier. For an owner that knows the leader to be dead. False: it knows none, or

@@ -292,6 +292,12 @@ bool raft_transfer(raft *r, uint16_t to)
     return true;
 }
 
+void raft_prefer(raft *r, uint8_t priority)
+{
+    ENSURE(r->config.priority_top == 0 || priority <= r->config.priority_top);
+    r->config.priority = priority;
+}
+
 /* Of those with the highest priority above ours, whom we wait for already. */
 static uint32_t preferred(const raft *r)
 {

@@ -84,6 +84,20 @@ TEST(Config, FillsInDefaultsAndTakesWhatIsGiven)
     EXPECT_EQ(load(std::string(good) + "[resp]\nlisten = 0.0.0.0:6379\n").file.node.resp_ip, 0u);
 }
 
+TEST(Config, WhoShallRatherLead)
+{
+    Loaded loaded = load(good);
+    EXPECT_EQ(loaded.file.node.priority, 1);
+    EXPECT_EQ(loaded.file.node.handover_ns, 10000000000u);
+    loaded = load(std::string(good) + "[raft]\npriority = 3\nhandover = 500ms\n");
+    EXPECT_EQ(loaded.file.node.priority, 3);
+    EXPECT_EQ(loaded.file.node.handover_ns, 500000000u);
+    EXPECT_EQ(load(std::string(good) + "[raft]\nhandover = never\n").file.node.handover_ns, 0u);
+    for (const char *wrong : {"priority = 4", "priority = -1", "priority =", "handover = 0ms",
+                              "handover = 10", "handover = always"})
+        EXPECT_FALSE(load(std::string(good) + "[raft]\n" + wrong + "\n").accepted) << wrong;
+}
+
 TEST(Config, SplitsLanesWhereItIsAskedTo)
 {
     const uint32_t own_stage = PLACEMENT_CUT(PLACEMENT_VERIFY) | PLACEMENT_CUT(PLACEMENT_ORDER);

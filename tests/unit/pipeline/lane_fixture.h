@@ -44,7 +44,7 @@ class Lane : public ::testing::Test
         view = {};
         view.epoch = 1;
         view.self = 1;
-        view.group_count = 1;
+        view.group_count = groups;
         if (bootstrapped)
             bind(members);
         cell = view_cell_init(view_memory, &view);
@@ -52,7 +52,7 @@ class Lane : public ::testing::Test
         config = {};
         config.self = 1;
         config.lane_count = 1;
-        config.group_count = 1;
+        config.group_count = groups;
         config.incarnation = own_incarnation;
         config.seed = 42;
         config.heartbeat_ns = 20000000;
@@ -365,6 +365,7 @@ class Lane : public ::testing::Test
     void *memory = nullptr, *view_memory = nullptr, *storage_memory = nullptr;
     size_t bytes = 0;
     uint64_t polls = 0, member_sequence = 0;
+    uint16_t groups = 1;
 };
 
 #endif

@@ -493,4 +493,63 @@ TEST_F(Members, ALeaderThatIsRemovedStepsDownOnceThatIsCommittedAndAnswersWhatIt
     EXPECT_EQ(of_raft[RAFT_LEADER_LEFT], 1u);
 }
 
+/* What member 2, who leads, hears of this node's wish to lead the group. */
+class Wishes : public Members
+{
+  protected:
+    uint64_t wish(uint16_t group)
+    {
+        struct wire_raft message = {}, reply = {};
+        message.kind = WIRE_APPEND;
+        message.group = group;
+        message.term = 1;
+        message.round = 1;
+        tell(2, message);
+        pass(2);
+        EXPECT_TRUE(told(2, WIRE_APPEND_REPLY, &reply));
+        port.sent.clear();
+        return reply.commit;
+    }
+
+    void follow(uint16_t group_count, uint8_t priority)
+    {
+        groups = group_count;
+        tweak = [priority](struct lane_config &lane_config) { lane_config.priority = priority; };
+        start(3);
+        poll();
+    }
+};
+
+TEST_F(Wishes, AreThePriorityWhereThereIsOneGroup)
+{
+    follow(1, 2);
+    EXPECT_EQ(wish(0), 2 * QUORUM_MEMBERS_MAX);
+}
+
+TEST_F(Wishes, AmongEqualsTheVotersTakeTurnsOverTheGroups)
+{
+    follow(4, 0);
+    EXPECT_EQ(wish(0), 2u) << "first of three";
+    EXPECT_EQ(wish(1), 0u);
+    EXPECT_EQ(wish(2), 1u);
+    EXPECT_EQ(wish(3), 2u);
+}
+
+TEST_F(Wishes, FollowTheConfiguration)
+{
+    follow(3, 0);
+    struct wire_members two = configuration(
+        {plain(1, WIRE_ROLE_VOTER), plain(2, WIRE_ROLE_VOTER), plain(3, WIRE_ROLE_LEARNER)});
+    std::string entries = config_entry(1, 1, two);
+    struct wire_raft message = {};
+    message.kind = WIRE_APPEND;
+    message.group = 2;
+    message.term = 1;
+    message.round = 1;
+    message.entry_count = 1;
+    entries[6] = 2; /* its group */
+    tell(2, message, entries);
+    EXPECT_EQ(wish(2), 1u) << "first of two";
+}
+
 } // namespace

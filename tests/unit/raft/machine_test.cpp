@@ -48,7 +48,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"HeartbeatTooSlow", [](raft_config &c) { c.heartbeat_ns = 51 * ms; }},
         BadConfig{"TimeoutNotRandom", [](raft_config &c) { c.election_timeout_max_ns = 100 * ms; }},
         BadConfig{"TimeoutForEver", [](raft_config &c) { c.election_timeout_max_ns = UINT64_MAX; }},
-        BadConfig{"PriorityAboveTheTop", [](raft_config &c) { c.priority = 1; }},
+        BadConfig{"PriorityAboveTheTop",
+                  [](raft_config &c) { c.priority_top = 1, c.priority = 2; }},
         BadConfig{"DriftOfEverything", [](raft_config &c) { c.drift_ppm = 1000000; }},
         BadConfig{"LeaseWithoutCheckQuorum",
                   [](raft_config &c) {

@@ -83,6 +83,8 @@ static enum raft_event plan_one(const raft *r, struct wire_members *next,
 {
     if (change->kind == RAFT_ADD_LEARNER)
         return add(next, change);
+    if (change->kind == 0 || change->kind > RAFT_REMOVE)
+        return RAFT_CHANGE_REFUSED_IMPOSSIBLE;
     struct wire_member *member = find(next, change->id);
     if (member == NULL || member->nonce != change->nonce)
         return RAFT_CHANGE_REFUSED_UNKNOWN_MEMBER;
@@ -94,7 +96,7 @@ static enum raft_event plan_one(const raft *r, struct wire_members *next,
         [RAFT_DEMOTE] = {WIRE_ROLE_VOTER, WIRE_ROLE_LEARNER},
         [RAFT_REMOVE] = {WIRE_ROLE_NONE, WIRE_ROLE_NONE}, /* from any role */
     };
-    if (change->kind == 0 || change->kind > RAFT_REMOVE || member->role != member->old_role ||
+    if (member->role != member->old_role ||
         (change->kind != RAFT_REMOVE && member->role != way[change->kind].from))
         return RAFT_CHANGE_REFUSED_IMPOSSIBLE;
     if (member->role == WIRE_ROLE_LEARNER && change->kind != RAFT_REMOVE &&
@@ -153,11 +155,22 @@ static enum raft_event judge(const raft *r, const struct wire_members *next)
     return RAFT_EVENT_COUNT;
 }
 
+/* The same members, of another level: it never falls. */
+static enum raft_event raise_level(struct wire_members *next, uint16_t level)
+{
+    if (level <= next->level || level > UINT8_MAX)
+        return RAFT_CHANGE_REFUSED_IMPOSSIBLE;
+    next->level = (uint8_t)level;
+    return RAFT_EVENT_COUNT;
+}
+
 static enum raft_event plan(const raft *r, const struct raft_change *changes, uint32_t count,
                             struct wire_members *next)
 {
     enum raft_event reason = reason_to_wait(r);
     *next = r->force.members;
+    if (count == 1 && changes[0].kind == RAFT_RAISE)
+        return reason != RAFT_EVENT_COUNT ? reason : raise_level(next, changes[0].id);
     for (uint32_t i = 0; i < next->count; i++)
         next->member[i].old_role = next->member[i].role;
     for (uint32_t i = 0; i < count && reason == RAFT_EVENT_COUNT; i++)

@@ -242,12 +242,13 @@ enum raft_change_kind {
     RAFT_PROMOTE,         /* a learner that has caught up, and stayed so for a while: to voter */
     RAFT_PROMOTE_WITNESS, /* the same, to witness: it may drop its copy then */
     RAFT_DEMOTE,          /* a voter, to learner */
-    RAFT_REMOVE
+    RAFT_REMOVE,
+    RAFT_RAISE /* the level, to `id`; alone. That all members speak it the caller knows */
 };
 
 struct raft_change {
     uint8_t kind; /* enum raft_change_kind */
-    uint16_t id;
+    uint16_t id;    /* of the member; with RAISE the level */
     uint64_t nonce; /* with ADD_LEARNER its log's; else of whom the caller means */
 };
 

@@ -14,7 +14,7 @@ bool wire_put_hello(struct wire_writer *writer, const struct wire_hello *hello)
     store_u64(body, hello->view_epoch);
     store_u32(body + 8, hello->ip);
     store_u16(body + 12, hello->lane_count);
-    store_u16(body + 14, 0);
+    store_u16(body + 14, hello->level);
     uint8_t *lane = body + HELLO_FIXED_BYTES;
     for (uint32_t i = 0; i < hello->lane_count; i++, lane += LANE_BYTES) {
         store_u16(lane, hello->port[i]);
@@ -38,6 +38,7 @@ enum wire_refusal wire_get_hello(const struct wire_view *view, struct wire_hello
     *hello = (struct wire_hello){
         .view_epoch = load_u64(body),
         .ip = load_u32(body + 8),
+        .level = body[14],
         .lane_count = lane_count,
     };
     const uint8_t *lane = body + HELLO_FIXED_BYTES;

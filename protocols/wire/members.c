@@ -48,7 +48,7 @@ bool wire_members_valid(const struct wire_members *members)
 void wire_members_encode(const struct wire_members *members, uint8_t *to)
 {
     ENSURE(wire_members_valid(members));
-    store_u64(to, members->count | (uint64_t)members->joint << 16);
+    store_u64(to, members->count | (uint64_t)members->joint << 16 | (uint64_t)members->level << 24);
     to += WIRE_MEMBERS_HEAD_BYTES;
     for (uint32_t i = 0; i < members->count; i++, to += WIRE_MEMBER_BYTES) {
         const struct wire_member *member = &members->member[i];
@@ -64,9 +64,11 @@ enum wire_refusal wire_members_decode(const uint8_t *body, uint32_t bytes,
         return WIRE_REFUSED_MEMBERS;
     uint64_t head = load_u64(body);
     uint32_t count = head & 0xffff;
-    if (count > WIRE_MEMBERS_MAX || bytes != wire_members_size(count) || head >> 17 != 0)
+    if (count > WIRE_MEMBERS_MAX || bytes != wire_members_size(count) || (head >> 17 & 0x7f) != 0 ||
+        head >> 32 != 0)
         return WIRE_REFUSED_MEMBERS;
-    *members = (struct wire_members){.count = (uint16_t)count, .joint = head >> 16 & 1};
+    *members = (struct wire_members){
+        .count = (uint16_t)count, .joint = head >> 16 & 1, .level = (uint8_t)(head >> 24)};
     body += WIRE_MEMBERS_HEAD_BYTES;
     for (uint32_t i = 0; i < count; i++, body += WIRE_MEMBER_BYTES) {
         uint64_t word = load_u64(body);
@@ -79,7 +81,9 @@ enum wire_refusal wire_members_decode(const uint8_t *body, uint32_t bytes,
             .nonce = load_u64(body + 8),
         };
     }
-    return wire_members_valid(members) ? WIRE_OK : WIRE_REFUSED_MEMBERS;
+    if (!wire_members_valid(members))
+        return WIRE_REFUSED_MEMBERS;
+    return members->level <= wire_level ? WIRE_OK : WIRE_REFUSED_LEVEL;
 }
 
 /* ---- in front of a snapshot ------------------------------------------------------------------ */

@@ -4,7 +4,7 @@
  * Shape: members in ascending order of their ids, each with a role, and while a change is on its
  * way (joint consensus) with the role that it had before.
  *
- *   members   | count 2 | joint 1 | zero 5 | member | member | ...        body of WIRE_ENTRY_CONFIG
+ *   members   | count 2 | joint 1 | level 1 | zero 4 | member | ...   body of WIRE_ENTRY_CONFIG
  *   member    | id 2 | role 1 | old role 1 | zero 4 | nonce 8 |
  *   snapshot  | raft 48 (entry_bytes: the rest) | members_index 8 | snapshot bytes 8 | members |
  *
@@ -15,10 +15,13 @@
  *   The hash in frames is of the cluster and the identities of its first configuration, and never
  *   changes: it says which cluster this is, not who is in it today.
  *
+ *   The level never falls: see wire_level.
+ *
  * Memory: the caller's. Threads: pure functions. Time: none.
  * Limits: WIRE_MEMBERS_MAX members in both halves together.
  * Refusals: WIRE_REFUSED_MEMBERS for whatever is not the one encoding of a configuration that the
- *   rules above allow, with a voter in each half that keeps a full copy.
+ *   rules above allow, with a voter in each half that keeps a full copy; WIRE_REFUSED_LEVEL for one
+ *   above wire_level.
  * Cost: O(members); measured: not measured.
  * Source: Raft (Ongaro, thesis 2014) §4.3; learners §4.2.1 (non-voting servers).
  */
@@ -50,6 +53,7 @@ struct wire_member {
 struct wire_members {
     uint16_t count;
     bool joint;
+    uint8_t level; /* what all members speak, and rely on */
     struct wire_member member[WIRE_MEMBERS_MAX];
 };
 

@@ -344,15 +344,24 @@ void wire_next_result(const uint8_t **at, uint64_t *sequence, struct wire_result
  * begins here. */
 void wire_rename_leader(uint8_t *reply_body, uint16_t leader);
 
+/* ---- levels ---------------------------------------------------------------------------------- */
+
+/* What this build speaks: levels 0 to this one. Whatever an older build would misread, in a
+ * message, an entry or a file, waits until the configuration in force is of the level that brought
+ * it: then every member speaks it, and none can go back. Until then a build may be replaced by an
+ * older one. No level but 0 has been given out yet. */
+extern const uint8_t wire_level;
+
 /* ---- hello ----------------------------------------------------------------------------------- */
 
 #define WIRE_LANES_MAX 16u
 
 /* Sent on change and every second to every configured member: where this node's lanes receive.
- * body: view_epoch 8, ip 4, lane_count 2, zero 2, then per lane port 2, source_port 2. */
+ * body: view_epoch 8, ip 4, lane_count 2, level 1, zero 1, then per lane port 2, source_port 2. */
 struct wire_hello {
     uint64_t view_epoch; /* sender's count of its own changes: older ones are stale */
     uint32_t ip;
+    uint8_t level;                        /* the highest that its build speaks */
     uint16_t lane_count;                  /* group g is served by lane g % lane_count */
     uint16_t port[WIRE_LANES_MAX];        /* destination port that reaches the lane's queue */
     uint16_t source_port[WIRE_LANES_MAX]; /* source port to use when RSS picks the queue; 0: any */

@@ -235,7 +235,10 @@ TEST(RaftMembers, RefusesWhatIsNotPossible)
     s.bring_in({7});
     EXPECT_EQ(s.change({}), RAFT_CHANGE_REFUSED_IMPOSSIBLE);
     EXPECT_EQ(s.change({{0, 2, 20}}), RAFT_CHANGE_REFUSED_IMPOSSIBLE);
-    EXPECT_EQ(s.change({{RAFT_REMOVE + 1, 2, 20}}), RAFT_CHANGE_REFUSED_IMPOSSIBLE);
+    EXPECT_EQ(s.change({{RAFT_RAISE + 1, 2, 20}}), RAFT_CHANGE_REFUSED_IMPOSSIBLE);
+    EXPECT_EQ(s.change({{RAFT_RAISE, 0, 0}}), RAFT_CHANGE_REFUSED_IMPOSSIBLE) << "a level that is";
+    EXPECT_EQ(s.change({{RAFT_RAISE, 256, 0}}), RAFT_CHANGE_REFUSED_IMPOSSIBLE);
+    EXPECT_EQ(s.change({{RAFT_RAISE, 1, 0}, {RAFT_REMOVE, 7, 70}}), RAFT_CHANGE_REFUSED_IMPOSSIBLE);
     EXPECT_EQ(s.change({{RAFT_ADD_LEARNER, RAFT_NOBODY, 1}}), RAFT_CHANGE_REFUSED_IMPOSSIBLE);
     EXPECT_EQ(s.change({{RAFT_PROMOTE, 2, 20}}), RAFT_CHANGE_REFUSED_IMPOSSIBLE);
     EXPECT_EQ(s.change({{RAFT_PROMOTE, 3, 30}}), RAFT_CHANGE_REFUSED_IMPOSSIBLE) << "a witness";
@@ -259,6 +262,26 @@ TEST(RaftMembers, RefusesWhatIsNotPossible)
     EXPECT_EQ(raft_last_index(s.r), 2u) << "nothing of all that was appended";
     ASSERT_TRUE(raft_transfer(s.r, 2));
     EXPECT_EQ(s.change({{RAFT_REMOVE, 7, 70}}), RAFT_CHANGE_REFUSED_TRANSFERRING);
+}
+
+TEST(RaftMembers, TheLevelIsRaisedAndStaysWhoeverComesOrGoes)
+{
+    Assembly s;
+    s.reign();
+    s.bring_in({4});
+    ASSERT_EQ(s.change({{RAFT_RAISE, 2, 0}}), RAFT_CHANGE_STARTED);
+    uint64_t index;
+    EXPECT_EQ(raft_members(s.r, &index)->level, 2);
+    EXPECT_EQ(index, raft_last_index(s.r));
+    EXPECT_FALSE(raft_members(s.r, &index)->joint) << "no quorum changes";
+    EXPECT_EQ(s.change({{RAFT_RAISE, 3, 0}}), RAFT_CHANGE_REFUSED_IN_PROGRESS);
+    s.settle({2, 3});
+    EXPECT_EQ(s.change({{RAFT_RAISE, 2, 0}}), RAFT_CHANGE_REFUSED_IMPOSSIBLE);
+    EXPECT_EQ(s.change({{RAFT_RAISE, 1, 0}}), RAFT_CHANGE_REFUSED_IMPOSSIBLE) << "it never falls";
+    ASSERT_EQ(s.change({{RAFT_REMOVE, 3, 30}}), RAFT_CHANGE_STARTED);
+    s.settle({2, 3});
+    ASSERT_TRUE(s.leave());
+    EXPECT_EQ(raft_members(s.r, &index)->level, 2);
 }
 
 TEST(RaftMembers, RefusesToLoseItsQuorum)

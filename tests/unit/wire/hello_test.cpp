@@ -5,6 +5,7 @@ static wire_hello hello_of(uint16_t lanes)
     wire_hello hello = {};
     hello.view_epoch = 0x0102030405060708;
     hello.ip = 0x7f000001;
+    hello.level = 3;
     hello.lane_count = lanes;
     for (uint16_t i = 0; i < lanes; i++) {
         hello.port[i] = static_cast<uint16_t>(4000 + i);
@@ -23,6 +24,7 @@ TEST(WireHello, RoundTripsWithEveryNumberOfLanes)
         ASSERT_EQ(wire_get_hello(&view, &out), WIRE_OK);
         EXPECT_EQ(out.view_epoch, in.view_epoch);
         EXPECT_EQ(out.ip, in.ip);
+        EXPECT_EQ(out.level, in.level);
         ASSERT_EQ(out.lane_count, lanes);
         EXPECT_EQ(memcmp(out.port, in.port, sizeof out.port), 0);
         EXPECT_EQ(memcmp(out.source_port, in.source_port, sizeof out.source_port), 0);

@@ -170,7 +170,8 @@ static bool is_as_offered(const struct reception *reception, const struct snapsh
            about->bytes == reception->transfer.id.bytes && has->cluster == head->cluster &&
            has->config_hash == head->config_hash && has->group == head->group &&
            has->index == head->index && has->term == head->term &&
-           has->members_index == head->members_index && has->members.count == head->members.count &&
+           has->members_index == head->members_index && has->members.level == head->members.level &&
+           has->members.count == head->members.count &&
            memcmp(has->members.member, head->members.member,
                   head->members.count * sizeof head->members.member[0]) == 0;
 }

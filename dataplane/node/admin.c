@@ -49,9 +49,9 @@ static json_t *group_json(const struct lane_group_status *group)
         "sessions", (int)group->sessions, "votes_granted", whole(group->votes_granted), "log_first",
         whole(group->log_first), "digest", node_hex(group->digest));
     json_t *copies = group->role == RAFT_LEADER ? whole(group->full_copies) : json_null();
-    json_t *members =
-        json_pack("{s:b, s:o, s:o, s:o}", "joint", (int)group->joint, "full_copies", copies,
-                  "members_index", whole(group->members_index), "members", members_of(group));
+    json_t *members = json_pack("{s:b, s:o, s:o, s:i, s:o}", "joint", (int)group->joint,
+                                "full_copies", copies, "members_index", whole(group->members_index),
+                                "level", (int)group->level, "members", members_of(group));
     (void)json_object_update(json, members);
     json_decref(members);
     return json;

@@ -52,8 +52,10 @@ bool node_hear(struct node *node, uint16_t from, uint64_t incarnation,
     if (member == NULL || member->incarnation != incarnation)
         return false; /* no room for guests: it will be said again; or not the one that belongs */
     member->heard_ns = now_ns;
+    bool other_build = member->level != hello->level;
+    member->level = hello->level;
     if (member->known && hello->view_epoch <= member->hello_epoch)
-        return false;
+        return other_build;
     member->known = true;
     member->hello_epoch = hello->view_epoch;
     member->ip = hello->ip;

@@ -78,9 +78,14 @@ json_t *node_members_json(struct node *node)
         char address[32], state[24];
         address_text(member, address);
         state_of(node, member, state);
-        (void)json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:s}", "id", member->id,
+        bool self = member->id == node->config.id;
+        json_t *speaks = self            ? json_integer(wire_level)
+                         : member->known ? json_integer(member->level)
+                                         : json_null();
+        (void)json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:s, s:o}", "id", member->id,
                                                     "incarnation", node_hex(member->incarnation),
-                                                    "address", address, "state", state));
+                                                    "address", address, "state", state, "speaks",
+                                                    speaks));
     }
     (void)pthread_mutex_unlock(&node->view_lock);
     return list;
@@ -125,11 +130,12 @@ json_t *node_group_json(struct node *node, const char *argument)
         (void)json_array_append_new(list, member);
     }
     json_t *leader = group.leader == RAFT_NOBODY ? json_null() : json_integer(group.leader);
-    return json_pack("{s:i, s:s, s:o, s:I, s:I, s:I, s:b, s:i, s:o}", "group", group.group, "role",
-                     node_role_name(group.role), "leader", leader, "last_index",
+    return json_pack("{s:i, s:s, s:o, s:I, s:I, s:I, s:b, s:i, s:i, s:o}", "group", group.group,
+                     "role", node_role_name(group.role), "leader", leader, "last_index",
                      (json_int_t)group.last_index, "commit", (json_int_t)group.commit,
                      "members_index", (json_int_t)group.members_index, "joint", (int)group.joint,
-                     "full_copies", (int)group.full_copies, "members", list);
+                     "full_copies", (int)group.full_copies, "level", (int)group.level, "members",
+                     list);
 }
 
 /* ---- a node that joins ----------------------------------------------------------------------- */
@@ -258,7 +264,7 @@ bool node_join(struct node *node, const char *argument, char *text, uint32_t cap
 
 /* ---- changes --------------------------------------------------------------------------------- */
 
-/* "add:4=hex" */
+/* "add:4=hex", or "raise:1" */
 static bool parse_change(char *text, struct raft_change *change)
 {
     static const struct {
@@ -270,7 +276,14 @@ static bool parse_change(char *text, struct raft_change *change)
                  {"demote", RAFT_DEMOTE},
                  {"remove", RAFT_REMOVE}};
     struct view_member member;
+    uint64_t level;
     char *colon = strchr(text, ':');
+    if (strncmp(text, "raise:", 6) == 0) {
+        *change = (struct raft_change){.kind = RAFT_RAISE};
+        bool good = config_whole(text + 6, 0, UINT8_MAX, &level);
+        change->id = good ? (uint16_t)level : 0;
+        return good;
+    }
     if (colon == NULL || !parse_identity(colon + 1, false, &member))
         return false;
     *colon = '\0';
@@ -317,6 +330,50 @@ static bool told(char *text, uint32_t capacity, const char *name, const char *se
     return false;
 }
 
+/* Would somebody not understand what the others say then? A guest that comes in must speak what is
+ * spoken, all members what shall be. */
+static bool is_too_old(const struct node *node, uint8_t level, const struct raft_change *change)
+{
+    const struct view *view = &node->shown_view;
+    uint32_t wanted = change->kind == RAFT_RAISE ? change->id : level;
+    if (change->kind == RAFT_RAISE && change->id > wire_level)
+        return true;
+    for (uint32_t i = 0; i < view->member_count; i++) {
+        const struct view_member *member = &view->member[i];
+        bool concerned = change->kind == RAFT_RAISE
+                             ? !member->guest
+                             : change->kind == RAFT_ADD_LEARNER && member->id == change->id;
+        if (concerned && member->id != node->config.id && member->level < wanted)
+            return true;
+    }
+    return false;
+}
+
+/* NULL: nothing speaks against it that the machine would not know. */
+static const char *judge(struct node *node, uint16_t group, const struct raft_change *changes,
+                         uint32_t count, const char **sentence)
+{
+    struct lane_group_status status;
+    const char *name = NULL;
+    if (!node_group_status(node, group, &status))
+        status.level = 0;
+    (void)pthread_mutex_lock(&node->view_lock);
+    for (uint32_t i = 0; i < count && name == NULL; i++) {
+        if (changes[i].kind == RAFT_ADD_LEARNER &&
+            used_before(&node->shown_view.first, changes[i].id, changes[i].nonce)) {
+            name = "CHANGE_ID_USED";
+            *sentence =
+                "a member of the first configuration had this id: take one that was never used";
+        } else if (is_too_old(node, status.level, &changes[i])) {
+            name = "CHANGE_TOO_OLD";
+            *sentence = "a build does not speak that level, or has not been heard: member list "
+                        "says what each speaks";
+        }
+    }
+    (void)pthread_mutex_unlock(&node->view_lock);
+    return name;
+}
+
 bool node_change(struct node *node, const char *argument, char *text, uint32_t capacity)
 {
     struct raft_change changes[LANE_CHANGES_MAX];
@@ -326,18 +383,13 @@ bool node_change(struct node *node, const char *argument, char *text, uint32_t c
     (void)snprintf(copy, sizeof copy, "%s", argument);
     uint32_t count = parse_changes(copy, &group, changes);
     if (count == 0 || group >= node->config.group_count)
-        return told(text, capacity, "CHANGE_MALFORMED",
-                    "wants: a group and add|promote|witness|demote|remove:id=incarnation-hex,...");
-    (void)pthread_mutex_lock(&node->view_lock);
-    bool used = false;
-    for (uint32_t i = 0; i < count; i++)
-        used |= changes[i].kind == RAFT_ADD_LEARNER &&
-                used_before(&node->shown_view.first, changes[i].id, changes[i].nonce);
-    (void)pthread_mutex_unlock(&node->view_lock);
-    if (used)
         return told(
-            text, capacity, "CHANGE_ID_USED",
-            "a member of the first configuration had this id: take one that was never used");
+            text, capacity, "CHANGE_MALFORMED",
+            "wants: a group and add|promote|witness|demote|remove:id=incarnation-hex,... or "
+            "raise:level");
+    const char *sentence, *refused = judge(node, group, changes, count, &sentence);
+    if (refused != NULL)
+        return told(text, capacity, refused, sentence);
     struct lane *lane = node->lane[group % node->config.lane_count].lane;
     if (!lane_change(lane, group, changes, count, true))
         return told(text, capacity, "CHANGE_CROWDED", "another change is being asked for");

@@ -1,6 +1,6 @@
-/* balance.c: move-leader --balance: leaders spread over the voters, as evenly as it goes. Said by
- * somebody and not done by itself: each move is a short pause for its group's clients, and whether
- * the moment suits them, or a node is about to be stopped, no node knows. */
+/* balance.c: move-leader --balance: leaders spread over the voters, as evenly as it goes. At once:
+ * by itself, with [raft] handover, it comes about when those who shall lead have been up for that
+ * long. */
 #include "dataplane/operator/operator.h"
 
 #include <string.h>

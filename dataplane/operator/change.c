@@ -24,6 +24,8 @@ static bool is_reached(const struct goal *goal, const json_t *group)
         return is_role(group, goal->id, "voter");
     case WISH_WITNESS:
         return is_role(group, goal->id, "witness");
+    case WISH_LEVEL:
+        return json_integer_value(json_object_get(group, "level")) >= (json_int_t)goal->id;
     case WISH_GONE:
         return operator_group_member(group, goal->id) == NULL;
     default:
@@ -52,6 +54,10 @@ static void plan(const struct goal *goal, const json_t *group, char *spec, size_
     const json_t *member = operator_group_member(group, goal->id);
     uint64_t incarnation = member != NULL ? operator_incarnation(member) : goal->incarnation;
     spec[0] = '\0';
+    if (goal->wish == WISH_LEVEL) {
+        (void)snprintf(spec, capacity, "raise:%u", goal->id);
+        return;
+    }
     if (goal->wish == WISH_GONE)
         append(spec, capacity, "remove", goal->id, incarnation);
     else if (member == NULL)
@@ -118,7 +124,12 @@ static void say(const struct operator_options *options, const struct goal *goal,
                 bool did)
 {
     static const char *const now[] = {"member", "voter", "witness", "gone", "voter"};
-    if (options->output == OUTPUT_JSON)
+    if (goal->wish == WISH_LEVEL)
+        (void)printf(options->output == OUTPUT_JSON ? "{\"group\":%u,\"level\":%u,\"changed\":%s}\n"
+                     : options->output == OUTPUT_SIMPLE ? "%u\t%u\t%s\n"
+                                                        : "group %u: level %u, raised: %s\n",
+                     group, goal->id, did ? "true" : "false");
+    else if (options->output == OUTPUT_JSON)
         (void)printf("{\"group\":%u,\"id\":%u,\"is\":\"%s\",\"changed\":%s}\n", group, goal->id,
                      now[goal->wish], did ? "true" : "false");
     else if (options->output == OUTPUT_SIMPLE)

@@ -25,6 +25,7 @@ static const char doc[] =
     "  cas KEY OLD NEW        incr KEY [AMOUNT]\n"
     "  bootstrap              makes one cluster of all endpoints\n"
     "  move-leader            the endpoints' nodes hand over what they lead\n"
+    "  upgrade                all members run a newer build: rely on it, no way back\n"
     "  plan                   which room runs on which core\n"
     "  keygen FILE            a client's key: the secret goes to FILE, the public key is printed\n"
     "  snapshot save FOLDER   a file for each group, of all that was acknowledged before\n"
@@ -111,6 +112,7 @@ static const struct verb verbs[] = {
     {"incr", NULL, 0, operator_key},
     {"bootstrap", NULL, 1, operator_bootstrap},
     {"move-leader", NULL, 1, operator_move_leader},
+    {"upgrade", NULL, 1, operator_upgrade},
     {"plan", NULL, 1, operator_plan},
     {"keygen", NULL, 0, operator_keygen},
     {"snapshot", "save", 0, operator_snapshot},

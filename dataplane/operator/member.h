@@ -1,7 +1,7 @@
-/* member.h: what the parts of `quorate member` share. For this folder alone.
+/* member.h: what the parts of `quorate member` and `quorate upgrade` share. For this folder alone.
  *
- * Shape: member.c reads the words and says the verdict; fleet.c looks at all endpoints, and tells
- * the node that is to come; change.c brings one group there, through its leader.
+ * Shape: member.c and upgrade.c read the words and say the verdict; fleet.c looks at all endpoints,
+ * and tells the node that is to come; change.c brings one group there, through its leader.
  *
  *   member.c ─► fleet_look ─► (fleet_invite) ─► change_all: group after group
  *
@@ -14,11 +14,11 @@
 
 #include "dataplane/operator/operator.h"
 
-enum wish { WISH_LEARNER, WISH_VOTER, WISH_WITNESS, WISH_GONE, WISH_REPLACED };
+enum wish { WISH_LEARNER, WISH_VOTER, WISH_WITNESS, WISH_GONE, WISH_REPLACED, WISH_LEVEL };
 
 struct goal {
     enum wish wish;
-    unsigned id;          /* who comes, or changes, or goes */
+    unsigned id;          /* who comes, or changes, or goes; the level */
     uint64_t incarnation; /* of who comes; 0: who has the id */
     unsigned old_id;      /* replaced: who goes */
 };

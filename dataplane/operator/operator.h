@@ -62,7 +62,7 @@ bool operator_endpoints(struct operator_options *options, const char *list);
 
 operator_verb operator_status, operator_members, operator_key, operator_ping, operator_bootstrap,
     operator_member, operator_move_leader, operator_balance, operator_plan, operator_keygen,
-    operator_snapshot;
+    operator_snapshot, operator_upgrade;
 
 /* ---- groups.c: a group by its leader --------------------------------------------------------- */
 

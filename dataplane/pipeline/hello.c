@@ -7,6 +7,7 @@ static void describe(const struct view_member *self, const struct view_member *t
 {
     *hello = (struct wire_hello){
         .view_epoch = self->hello_epoch,
+        .level = wire_level,
         .ip = self->ip,
         .lane_count = self->lane_count,
     };

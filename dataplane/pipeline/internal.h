@@ -86,6 +86,7 @@ struct kept {
     bool any;
     struct raft_restore restore;
     struct wire_members members;   /* in force before the first entry in the ring, if known */
+    bool unspoken;                 /* a configuration is of a level above wire_level */
     struct raft_snapshot snapshot; /* index 0: none */
 };
 

@@ -204,6 +204,7 @@ struct lane_group_status {
     bool joint;             /* a change of members is under way                       */
     uint32_t full_copies;   /* leader: see raft_status                                */
     uint64_t members_index; /* of the configuration in force                          */
+    uint8_t level;          /* of the same; see wire_level                            */
     uint16_t member_count;
     struct raft_member_status member[QUORUM_MEMBERS_MAX]; /* in force; match and next: leader's */
 };

@@ -57,8 +57,23 @@ static void apply_kept(struct lane *lane, struct group *group, uint64_t first,
     state_reclaim(group->state, 0, 1);
 }
 
+/* False: the entry holds none that this build could read. */
+static bool configuration_of(struct group *group, const struct wire_entry *entry,
+                             struct wire_members *members)
+{
+    if (LIKELY(entry->kind != WIRE_ENTRY_CONFIG))
+        return false;
+    enum wire_refusal refusal =
+        wire_members_decode((const uint8_t *)(entry + 1), entry->body_bytes, members);
+    group->kept.unspoken |= refusal == WIRE_REFUSED_LEVEL;
+    /* it was one when it was appended, and recovery has checked its sum */
+    ENSURE(refusal == WIRE_OK || refusal == WIRE_REFUSED_LEVEL);
+    return refusal == WIRE_OK;
+}
+
 static bool fill_ring(struct lane *lane, struct group *group, uint64_t first, uint64_t last)
 {
+    struct wire_members members;
     struct log_config config = {
         .group = group->number,
         .bytes = lane->config.log_bytes,
@@ -68,21 +83,11 @@ static bool fill_ring(struct lane *lane, struct group *group, uint64_t first, ui
     group->log = log_init(group->log, &config);
     for (uint64_t i = first; i <= last; i++) {
         const struct wire_entry *entry = kept_entry(lane, group, i);
+        (void)configuration_of(group, entry, &members);
         if (!log_append_run(group->log, i, (const uint8_t *)entry, 1,
                             wire_entry_size(entry->body_bytes)))
             return false;
     }
-    return true;
-}
-
-/* False: the entry holds none. */
-static bool configuration_of(const struct wire_entry *entry, struct wire_members *members)
-{
-    if (LIKELY(entry->kind != WIRE_ENTRY_CONFIG))
-        return false;
-    enum wire_refusal refusal =
-        wire_members_decode((const uint8_t *)(entry + 1), entry->body_bytes, members);
-    ENSURE(refusal == WIRE_OK); /* it was when it was appended, and recovery has checked its sum */
     return true;
 }
 
@@ -95,7 +100,7 @@ static uint64_t keep_members(const struct lane *lane, struct group *group, uint6
     struct kept *kept = &group->kept;
     const struct raft_snapshot *snapshot = &kept->snapshot;
     for (uint64_t i = begin; i > first && kept->restore.members == NULL; i--) {
-        if (!configuration_of(kept_entry(lane, group, i - 1), &kept->members))
+        if (!configuration_of(group, kept_entry(lane, group, i - 1), &kept->members))
             continue;
         kept->restore.members = &kept->members;
         kept->restore.members_index = i - 1;
@@ -179,6 +184,9 @@ static const char *recover_group(struct lane *lane, struct group *group)
     group->kept.restore.previous_term = first > 1 ? term_at(lane, group, &found, first - 1) : 0;
     if (!fill_ring(lane, group, first, found.last))
         return "more of the log may not be committed yet than [storage] log holds: raise it";
+    if (group->kept.unspoken)
+        return "the cluster has been raised to a level that this build does not speak: start a "
+               "newer one";
     apply_kept(lane, group, behind + 1, &found);
     log_release(group->log, found.commit);
     group->first_told = first;
@@ -213,7 +221,7 @@ void recover_machine(struct group *group, const struct raft_config *machine)
         struct raft_entry known = {.term = entry->term,
                                    .bytes = wire_entry_size(entry->body_bytes)};
         struct wire_members members;
-        if (!configuration_of(entry, &members)) {
+        if (!configuration_of(group, entry, &members)) {
             raft_restore_entry(group->raft, &known);
             continue;
         }

@@ -28,6 +28,7 @@ static void fill(const struct lane *lane, const struct group *group,
     status->joint = machine.joint;
     status->full_copies = machine.full_copies;
     status->members_index = machine.members_index;
+    status->level = group->members.force.level;
     status->member_count = (uint16_t)machine.member_count;
     memcpy(status->member, machine.member, status->member_count * sizeof status->member[0]);
 }

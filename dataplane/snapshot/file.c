@@ -159,7 +159,9 @@ static enum snapshot_refusal copy_file(int folder, const char *name, int to_fold
             refusal = SNAPSHOT_REFUSED_FOREIGN;
         head.cluster = as->cluster;
         head.config_hash = as->config_hash;
+        uint8_t level = head.members.level; /* what is in the state may need it */
         head.members = as->members;
+        head.members.level = level;
         head.members_index = 0;
     }
     if (refusal == SNAPSHOT_OK)

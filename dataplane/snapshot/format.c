@@ -113,9 +113,12 @@ enum snapshot_refusal snapshot_get_head(const uint8_t *from, uint32_t bytes,
         .time_ms = load_u64(from + 64),
         .digest = load_u64(from + 72),
     };
-    if (wire_members_decode(from + SNAPSHOT_FIXED_BYTES, whole - SNAPSHOT_FIXED_BYTES,
-                            &head->members) != WIRE_OK ||
-        head->index == 0 || head->term == 0 || head->members_index > head->index)
+    enum wire_refusal members = wire_members_decode(from + SNAPSHOT_FIXED_BYTES,
+                                                    whole - SNAPSHOT_FIXED_BYTES, &head->members);
+    if (members == WIRE_REFUSED_LEVEL)
+        return SNAPSHOT_REFUSED_VERSION;
+    if (members != WIRE_OK || head->index == 0 || head->term == 0 ||
+        head->members_index > head->index)
         return SNAPSHOT_REFUSED_HEAD;
     *sum = (struct snapshot_sum){.sum = SUM_SEED};
     add(sum, from, whole);

@@ -41,6 +41,7 @@ struct view_member {
     uint64_t heard_ns;    /* of a guest, by the control thread's clock; for that alone          */
     uint64_t incarnation; /* bound by the configuration; frames of another are refused          */
     uint64_t hello_epoch;
+    uint8_t level; /* the highest that it speaks, as its last hello said */
     uint32_t ip;
     uint16_t resp_port; /* where its RESP edge listens, 0: unknown */
     uint16_t lane_count;

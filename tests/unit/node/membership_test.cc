@@ -4,6 +4,12 @@
 
 struct host *HostTest::host;
 
+/* A build of the next level, in place of the library's. */
+extern "C" {
+extern const uint8_t wire_level;
+const uint8_t wire_level = 1;
+}
+
 namespace
 {
 
@@ -67,11 +73,36 @@ class Membership : public HostTest
             return is == role;
         });
     }
+
+    /* To what all speak, as all have heard. */
+    void raise_level()
+    {
+        auto level = [](const struct node *node) {
+            struct lane_group_status status;
+            return node_group_status(node, 0, &status) ? int{status.level} : -1;
+        };
+        EXPECT_TRUE(await([this] {
+            std::string list = ask(nodes[0], "QUORATE MEMBERS");
+            size_t said = 0;
+            for (size_t at = 0; (at = list.find("\"speaks\":1", at)) != std::string::npos; at++)
+                said++;
+            return said == 3;
+        }));
+        EXPECT_NE(ask(leader(), "QUORATE CHANGE 0 raise:2").find("CHANGE_TOO_OLD"),
+                  std::string::npos);
+        EXPECT_EQ(level(leader()), 0);
+        ASSERT_TRUE(change("raise:1"));
+        EXPECT_TRUE(await(
+            [&] { return level(nodes[0]) == 1 && level(nodes[1]) == 1 && level(nodes[2]) == 1; }));
+        EXPECT_NE(ask(leader(), "QUORATE CHANGE 0 raise:1").find("CHANGE_REFUSED_IMPOSSIBLE"),
+                  std::string::npos);
+    }
 };
 
 TEST_F(Membership, ANodeJoinsLearnsVotesAndTheLeaderLeaves)
 {
     begin();
+    raise_level();
     struct node *joiner = nodes[3];
     ASSERT_NE(ask(joiner, join()).find("joining"), std::string::npos);
     EXPECT_NE(ask(joiner, join()).find("in a cluster already"), std::string::npos);
@@ -120,9 +151,9 @@ TEST_F(Membership, NotBeyondTheConfiguredCount)
 TEST_F(Membership, WhatCanNotBeIsRefusedByName)
 {
     begin();
-    for (const char *wrong :
-         {"", "0", "x add:4=1", "0 add:4", "0 add:4=", "0 add:0=1", "0 grow:4=1", "0 add:4=1,",
-          "9 add:4=1", "0 add:65535=1", "0 add:4=1@10.0.0.1:1"})
+    for (const char *wrong : {"", "0", "x add:4=1", "0 raise:", "0 raise:256", "0 raise:x",
+                              "0 add:4", "0 add:4=", "0 add:0=1", "0 grow:4=1", "0 add:4=1,",
+                              "9 add:4=1", "0 add:65535=1", "0 add:4=1@10.0.0.1:1"})
         EXPECT_NE(ask(leader(), std::string("QUORATE CHANGE ") + wrong).find("CHANGE_MALFORMED"),
                   std::string::npos)
             << wrong;

@@ -168,6 +168,20 @@ TEST_F(Members, BeginWithTheFirstConfiguration)
     EXPECT_FALSE(news()) << "it is told once";
 }
 
+TEST_F(Members, AConfigurationOfALevelThatThisBuildDoesNotSpeakIsNotTaken)
+{
+    start(3);
+    poll();
+    struct wire_members raised = configuration(
+        {plain(1, WIRE_ROLE_VOTER), plain(2, WIRE_ROLE_VOTER), plain(3, WIRE_ROLE_VOTER)});
+    raised.level = wire_level + 1;
+    append(0, 0, 2, 2, entry(WIRE_ENTRY_NOOP, 1, 1, 0, 0) + config_entry(2, 1, raised));
+    EXPECT_EQ(log_last_index(lane_log(lane, 0)), 1u) << "what comes before it is";
+    uint64_t refused[WIRE_REFUSAL_COUNT];
+    lane_wire_counters(lane, refused);
+    EXPECT_EQ(refused[WIRE_REFUSED_LEVEL], 1u);
+}
+
 TEST_F(Members, AConfigurationInTheLogIsInForceAndMayBeTakenBack)
 {
     start(3);

@@ -49,9 +49,10 @@ class Recover : public Lane
         found.term = term;
     }
 
-    void keep_members(uint64_t term, const std::vector<uint16_t> &ids)
+    void keep_members(uint64_t term, const std::vector<uint16_t> &ids, uint8_t level = 0)
     {
         struct wire_members members = {};
+        members.level = level;
         for (uint16_t id : ids)
             members.member[members.count++] = {id, WIRE_ROLE_VOTER, WIRE_ROLE_NONE,
                                                own_incarnation + id - 1u};
@@ -87,6 +88,26 @@ TEST_F(Recover, WhatIsKnownToBeCommittedIsAppliedAndTheRestWaits)
     EXPECT_EQ(raft_last_index(machine), 10u);
     EXPECT_EQ(log_first_index(lane_log(lane, 0)), 1u) << "for members that lack them";
     raft_check(machine);
+}
+
+/* Wherever it stands: before the ring begins, or in it. */
+TEST_F(Recover, ALogOfALevelThatThisBuildDoesNotSpeakIsRefused)
+{
+    for (bool early : {true, false}) {
+        kept.clear();
+        if (early)
+            keep_members(3, {1, 2, 3}, wire_level + 1);
+        keep(early ? 100 : 10, 3, early ? 200000 : 10); /* the ring holds half of 16 MiB */
+        if (!early)
+            keep_members(3, {1, 2, 3}, wire_level + 1);
+        found.commit = kept.size();
+        start(3);
+        const char *wrong = lane_recover(lane);
+        ASSERT_NE(wrong, nullptr) << early;
+        EXPECT_NE(std::string(wrong).find("level"), std::string::npos) << wrong;
+        if (early)
+            start_over();
+    }
 }
 
 TEST_F(Recover, AMemberAloneLeadsAndCommitsTheRest)

@@ -132,11 +132,12 @@ enum wire_refusal wire_message_next(const void *data, uint32_t bytes, uint32_t *
  *   VOTE, PREVOTE   last log index   its term          members index  campaign number
  *   VOTE_REPLY      -                -                 -              campaign number (echo)
  *   APPEND          previous index   its term          leader commit  broadcast round
- *   APPEND_REPLY    matched | hint   - | hint's term   -              round (echo)
+ *   APPEND_REPLY    matched | hint   - | hint's term   priority       round (echo)
  *   SNAPSHOT        last index       its term          -              broadcast round
  *   READ_INDEX      -                -                 -              nonce of this attempt
  *   READ_INDEX_REPLY  to be seen     -                 -              nonce (echo)
- * The members index is of the entry that brought the candidate's configuration. To be seen: the
+ * The members index is of the entry that brought the candidate's configuration. The priority: how
+ * much a follower would rather lead, 0 to 255. To be seen: the
  * index that a read at the asker must have applied. */
 struct wire_raft {
     uint8_t kind;

@@ -529,8 +529,7 @@ bool witness_converged(const struct witness *witness, struct witness_laggard *la
             laggard->commit =
                 max_u64(laggard->commit, raft_commit(lane_raft(world->node[n]->lane, g)));
         for (uint32_t n = 0; n < world->shape.replicas; n++) {
-            /* A leader that stays in office sends a damaged member nothing that it once confirmed:
-             * the lane does not tell its machine of the damage yet. */
+            /* Not looked at yet: whether doubt ends, and the member catches up. */
             if (disk_written(world->node[n]->disk, g)->damaged)
                 continue;
             laggard->node = n;

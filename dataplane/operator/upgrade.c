@@ -4,12 +4,12 @@
 
 #include <string.h>
 
-/* False: somebody has not said. */
+/* False: somebody has not said, or this endpoint knows no member. */
 static bool lowest(const json_t *members, unsigned *level)
 {
     size_t i;
     json_t *member;
-    *level = UINT8_MAX;
+    *level = UINT8_MAX + 1u;
     json_array_foreach(members, i, member)
     {
         const char *state = json_string_value(json_object_get(member, "state"));
@@ -24,18 +24,20 @@ static bool lowest(const json_t *members, unsigned *level)
         if (json_integer_value(speaks) < (json_int_t)*level)
             *level = (unsigned)json_integer_value(speaks);
     }
-    return true;
+    if (*level > UINT8_MAX)
+        operator_complain(NULL, "the node that was asked knows no member of its cluster");
+    return *level <= UINT8_MAX;
 }
 
 int operator_upgrade(const struct operator_options *options)
 {
-    static const char *const ask[] = {"QUORATE", "MEMBERS"};
     struct goal goal = {.wish = WISH_LEVEL};
     struct fleet fleet = {.cluster = NULL};
     int code = fleet_look(options, &fleet);
     if (code == EX_OK) {
-        json_t *members = operator_ask_quietly(options, options->endpoint[fleet.member], 2, ask);
-        if (!json_is_array(members) || !lowest(members, &goal.id))
+        json_t *members =
+            operator_ask_json(options, options->endpoint[fleet.member], "MEMBERS", JSON_ARRAY);
+        if (members == NULL || !lowest(members, &goal.id))
             code = EX_TEMPFAIL;
         json_decref(members);
     }

@@ -148,7 +148,7 @@ static bool admit_command(struct lane *lane, struct group *group, struct item *i
     item->kind = WIRE_ENTRY_COMMAND;
     if (item->asker.session == 0) {
         if (command.op > WIRE_OP_WRITE_LAST)
-            order_await_read(lane, group, &item->asker, item->body, item->body_bytes);
+            order_await_read(lane, group, &item->asker, item->body, item->body_bytes, false);
         else
             order_refuse(lane, group, &item->asker, WIRE_BAD_COMMAND, 0);
         return false;

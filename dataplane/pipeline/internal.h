@@ -323,9 +323,9 @@ struct asker order_asker(const struct arrival *arrival, const struct wire_reques
  * may be stale. False: they are not all reads, or this member had better not. */
 bool order_read_here(struct lane *, const struct arrival *arrival,
                      const struct wire_request *request);
-/* Waits in reads.c for its ticket; as a leader's, or a follower's. */
+/* Waits in reads.c for its ticket, a leader's or a follower's; one that may be stale needs none. */
 void order_await_read(struct lane *, struct group *, const struct asker *asker, const uint8_t *body,
-                      uint32_t body_bytes);
+                      uint32_t body_bytes, bool stale);
 /* A message of a local edge goes on to the leader, one hop. False: nobody to forward to. */
 bool order_forward(struct lane *, const struct arrival *arrival);
 void order_refuse(struct lane *, struct group *, const struct asker *asker, enum wire_status status,

@@ -19,8 +19,8 @@ static bool take_ticket(raft *machine, struct raft_ticket *ticket)
                                    : raft_read_follower(machine, ticket);
 }
 
-static void await(struct lane *lane, struct group *group, const struct asker *asker,
-                  const uint8_t *body, uint32_t body_bytes, bool stale)
+void order_await_read(struct lane *lane, struct group *group, const struct asker *asker,
+                      const uint8_t *body, uint32_t body_bytes, bool stale)
 {
     struct waiting_read *read =
         body_bytes <= READ_BODY_MAX
@@ -39,12 +39,6 @@ static void await(struct lane *lane, struct group *group, const struct asker *as
         read->ticket.round = UINT64_MAX; /* of no term: lost */
     group->reads_waiting++;
     doorway_publish(group->reads);
-}
-
-void order_await_read(struct lane *lane, struct group *group, const struct asker *asker,
-                      const uint8_t *body, uint32_t body_bytes)
-{
-    await(lane, group, asker, body, body_bytes, false);
 }
 
 /* It is asked again at once. */
@@ -74,11 +68,15 @@ static bool are_reads(const struct wire_request *request, bool *stale)
     return request->session == 0;
 }
 
-/* Is this member's state worth a question to the leader? */
-static bool follows_closely(const struct group *group, uint16_t self)
+static bool is_behind(const struct group *group)
+{
+    return group->handed < group->reads_from;
+}
+
+static bool has_leader(const struct group *group, uint16_t self)
 {
     uint16_t leader = raft_leader(group->raft);
-    return leader != RAFT_NOBODY && leader != self && group->handed >= group->reads_from;
+    return leader != RAFT_NOBODY && leader != self;
 }
 
 bool order_read_here(struct lane *lane, const struct arrival *arrival,
@@ -89,7 +87,7 @@ bool order_read_here(struct lane *lane, const struct arrival *arrival,
     if (!lane->started || group->out || raft_is_witness(group->raft, lane->config.self) ||
         !are_reads(request, &stale))
         return false;
-    bool here = stale || (local && follows_closely(group, lane->config.self));
+    bool here = stale || (local && has_leader(group, lane->config.self) && !is_behind(group));
     if (!here && !(local && group->reads_waiting != 0))
         return false;
     struct asker asker = order_asker(arrival, request);
@@ -98,11 +96,12 @@ bool order_read_here(struct lane *lane, const struct arrival *arrival,
     for (uint32_t i = 0; i < request->count; i++) {
         const uint8_t *body = wire_next_command(&at, &asker.sequence, &body_bytes);
         if (!here) {
-            give_up(lane, group, &asker, LANE_CLIENT_READ_BEHIND);
+            give_up(lane, group, &asker,
+                    is_behind(group) ? LANE_CLIENT_READ_BEHIND : LANE_CLIENT_READ_LOST);
             continue;
         }
         count_event(lane, stale ? LANE_CLIENT_READ_STALE : LANE_CLIENT_READ_HERE);
-        await(lane, group, &asker, body, body_bytes, stale);
+        order_await_read(lane, group, &asker, body, body_bytes, stale);
     }
     return true;
 }

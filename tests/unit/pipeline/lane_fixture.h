@@ -292,6 +292,22 @@ class Lane : public ::testing::Test
         });
     }
 
+    /* Leader 2 sends what follows entry `previous`. */
+    void append(uint64_t previous, uint64_t previous_term, uint64_t commit, uint32_t count,
+                const std::string &entries, uint64_t term = 1, uint16_t group = 0)
+    {
+        struct wire_raft message = {};
+        message.kind = WIRE_APPEND;
+        message.group = group;
+        message.term = term;
+        message.index = previous;
+        message.log_term = previous_term;
+        message.commit = commit;
+        message.entry_count = count;
+        message.round = ++round;
+        tell(2, message, entries);
+    }
+
     static std::string entry(uint8_t kind, uint64_t index, uint64_t term, uint64_t session,
                              uint64_t sequence, const struct wire_command *command = nullptr)
     {
@@ -364,7 +380,7 @@ class Lane : public ::testing::Test
     struct lane *lane = nullptr;
     void *memory = nullptr, *view_memory = nullptr, *storage_memory = nullptr;
     size_t bytes = 0;
-    uint64_t polls = 0, member_sequence = 0;
+    uint64_t polls = 0, member_sequence = 0, round = 0;
     uint16_t groups = 1;
 };
 

@@ -89,21 +89,6 @@ class Members : public Lane
         return all;
     }
 
-    /* Leader 2 of term 1 sends what follows entry `previous`. */
-    void append(uint64_t previous, uint64_t previous_term, uint64_t commit, uint32_t count,
-                const std::string &entries, uint64_t term = 1)
-    {
-        struct wire_raft message = {};
-        message.kind = WIRE_APPEND;
-        message.term = term;
-        message.index = previous;
-        message.log_term = previous_term;
-        message.commit = commit;
-        message.entry_count = count;
-        message.round = ++round;
-        tell(2, message, entries);
-    }
-
     bool news()
     {
         return lane_members(lane, 0, &seen, &known);
@@ -152,7 +137,7 @@ class Members : public Lane
 
     struct lane_members known = {};
     struct lane_change_answer answer = {};
-    uint64_t seen = 0, round = 0;
+    uint64_t seen = 0;
 };
 
 TEST_F(Members, BeginWithTheFirstConfiguration)
@@ -513,12 +498,8 @@ class Wishes : public Members
   protected:
     uint64_t wish(uint16_t group)
     {
-        struct wire_raft message = {}, reply = {};
-        message.kind = WIRE_APPEND;
-        message.group = group;
-        message.term = 1;
-        message.round = 1;
-        tell(2, message);
+        struct wire_raft reply = {};
+        append(0, 0, 0, 0, "", 1, group);
         pass(2);
         EXPECT_TRUE(told(2, WIRE_APPEND_REPLY, &reply));
         port.sent.clear();
@@ -555,14 +536,8 @@ TEST_F(Wishes, FollowTheConfiguration)
     struct wire_members two = configuration(
         {plain(1, WIRE_ROLE_VOTER), plain(2, WIRE_ROLE_VOTER), plain(3, WIRE_ROLE_LEARNER)});
     std::string entries = config_entry(1, 1, two);
-    struct wire_raft message = {};
-    message.kind = WIRE_APPEND;
-    message.group = 2;
-    message.term = 1;
-    message.round = 1;
-    message.entry_count = 1;
     entries[6] = 2; /* its group */
-    tell(2, message, entries);
+    append(0, 0, 0, 1, entries, 1, 2);
     EXPECT_EQ(wish(2), 1u) << "first of two";
 }
 

@@ -37,20 +37,6 @@ class Reads : public Lane
         port.sent.clear();
     }
 
-    void append(uint64_t previous, uint64_t log_term, uint64_t commit, uint32_t count,
-                const std::string &entries)
-    {
-        struct wire_raft message = {};
-        message.kind = WIRE_APPEND;
-        message.term = 1;
-        message.index = previous;
-        message.log_term = log_term;
-        message.commit = commit;
-        message.entry_count = count;
-        message.round = ++round;
-        tell(2, message, entries);
-    }
-
     void ask_edge(uint64_t sequence, struct wire_command command, uint64_t session = 0)
     {
         struct frame frame;
@@ -114,7 +100,6 @@ class Reads : public Lane
 
     void *duct_memory = nullptr;
     struct duct *duct = nullptr;
-    uint64_t round = 0;
 };
 
 TEST_F(Reads, OfItsEdgeAreAnsweredByAFollowerAtTheLeadersIndex)

@@ -28,7 +28,7 @@ caught_up_with_leader() { # NODE
 speaks() { # "ID=LEVEL ...", as every node has heard it
     local node
     for node in "${NODES[@]}"; do
-        equal "$1" "$(operator "$node" -o json member list | jq -r '"\(.id)=\(.speaks)"' | xargs)" || return 1
+        [[ $(operator "$node" -o json member list | jq -r '"\(.id)=\(.speaks)"' | xargs) == "$1" ]] || return 1
     done
 }
 
